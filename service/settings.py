@@ -1,0 +1,142 @@
+"""Every setting, with its default and unit: the only place that reads the environment.
+
+Order: command-line options, then `VEDETTE_*` variables, then the TOML file named by
+`VEDETTE_CONFIG`, then the defaults here. `docs/settings.md` lists them; a test keeps it so.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+def default_data_dir() -> Path:
+    """`/var/lib/vedette` for root, else below the user's XDG data directory."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/vedette")
+    share = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(share) / "vedette"
+
+
+class Settings(BaseSettings):
+    """Built once at the start of a command; the floors below take values, never this object."""
+
+    model_config = SettingsConfigDict(env_prefix="VEDETTE_", frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Directory of everything the service keeps: journal, standby copy, and the "
+        "embedded servers' files. Default /var/lib/vedette as root, else "
+        "${XDG_DATA_HOME:-~/.local/share}/vedette.",
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr("postgresql://vedette@127.0.0.1:5432/vedette"),
+        description="PostgreSQL 15-18, with or without TimescaleDB.",
+    )
+    database_connections: int = Field(
+        default=8, ge=3, le=100, description="Size of the connection pool (connections)."
+    )
+    mqtt_url: SecretStr = Field(
+        default=SecretStr("mqtt://127.0.0.1:1883"),
+        description="Broker, as mqtt://user:password@host:port or mqtts://...; the user needs "
+        "read on vedette/v1/+/+ and write on the down topics.",
+    )
+    mqtt_ca_file: Path | None = Field(
+        default=None, description="CA certificates (PEM) that sign the broker, for mqtts."
+    )
+    http_host: str = Field(default="127.0.0.1", description="Address the HTTP server listens on.")
+    http_port: int = Field(
+        default=8000, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one."
+    )
+    http_secure_cookie: bool = Field(
+        default=False, description="Mark the session cookie Secure: set it behind HTTPS."
+    )
+    admin_password: SecretStr | None = Field(
+        default=None,
+        description="Password of the first user `admin`, used only when there is no user yet; "
+        "without it a random one is printed once.",
+    )
+    session_hours: float = Field(
+        default=12.0, gt=0, le=720, description="Life of a sign-in without activity (hours)."
+    )
+    journal_url: str | None = Field(
+        default=None,
+        description="Journal, as sqlite:///path. Default: journal.sqlite in the data directory.",
+    )
+    journal_max_mib: int = Field(
+        default=8192,
+        ge=16,
+        description="Most disk the journal may take (MiB). When it is full nothing more is "
+        "acknowledged to gateways until the store has caught up.",
+    )
+    batch_readings: int = Field(
+        default=4000, ge=1, le=100_000, description="A batch is closed at this many readings."
+    )
+    batch_ms: float = Field(
+        default=5.0, ge=0, le=1000, description="... or when its first reading is this old (ms)."
+    )
+    checkpoint_s: float = Field(
+        default=10.0,
+        ge=0.2,
+        le=600,
+        description="Time between checkpoints (s): how much is judged again after a crash.",
+    )
+    raw_days: int = Field(default=90, ge=30, description="Retention of raw readings (days).")
+    minute_days: int = Field(default=730, ge=30, description="Retention of 1-minute values (days).")
+    hour_days: int = Field(default=3650, ge=30, description="Retention of 1-hour values (days).")
+    alarm_days: int = Field(
+        default=1826, ge=1826, description="Retention of alarms and acts (days); five years."
+    )
+    time_zone: str = Field(
+        default="Asia/Shanghai", description="Zone in which a day begins, for daily figures."
+    )
+    heartbeat_url: str | None = Field(
+        default=None,
+        description="Called (HTTP GET) while the service is healthy, so that somebody outside "
+        "notices when it is not.",
+    )
+    heartbeat_s: float = Field(default=30.0, ge=1, description="Time between heartbeats (s).")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="auto: text on a terminal, else one JSON object a line."
+    )
+    nats_binary: Path | None = Field(
+        default=None, description="Embedded broker: nats-server to run instead of the bundled one."
+    )
+    mosquitto_binary: Path | None = Field(
+        default=None, description="Embedded broker: run this mosquitto instead of nats-server."
+    )
+    postgres_bin: Path | None = Field(
+        default=None,
+        description="Embedded database: directory with initdb and postgres instead of the "
+        "bundled ones.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        toml = TomlConfigSettingsSource(settings_cls, os.environ.get("VEDETTE_CONFIG"))
+        return init_settings, env_settings, toml
+
+    @property
+    def journal(self) -> str:
+        """The journal's URL, with its default worked out."""
+        return self.journal_url or f"sqlite:///{self.data_dir / 'journal' / 'journal.sqlite'}"

@@ -1,0 +1,93 @@
+"""The copy beside the journal that lets the service start and judge without the database.
+
+Three files in one directory: the last checkpoint the database has confirmed, the registry and
+the accounts. Each is replaced whole, so a kill leaves the old or the new one.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+FORMAT: Final = 1
+
+
+class StandbyNewer(Exception):
+    """The copy was written by a newer version of the program."""
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """A fold's checkpoint and the journal it belongs to."""
+
+    journal_id: str
+    position: int
+    data: bytes
+
+
+class _Sealed(msgspec.Struct, frozen=True):
+    format: int
+    crc32: int
+    data: bytes
+
+
+class Standby:
+    """Files in `directory` (made with mode 0700: accounts hold password hashes)."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self._save("checkpoint", msgspec.msgpack.encode(checkpoint))
+
+    def load_checkpoint(self) -> Checkpoint | None:
+        data = self._load("checkpoint")
+        return None if data is None else msgspec.msgpack.decode(data, type=Checkpoint)
+
+    def save_registry(self, data: bytes) -> None:
+        self._save("registry", data)
+
+    def load_registry(self) -> bytes | None:
+        return self._load("registry")
+
+    def save_accounts(self, data: bytes) -> None:
+        self._save("accounts", data)
+
+    def load_accounts(self) -> bytes | None:
+        return self._load("accounts")
+
+    def _save(self, name: str, data: bytes) -> None:
+        sealed = msgspec.msgpack.encode(_Sealed(FORMAT, zlib.crc32(data), data))
+        path = self._directory / name
+        part = path.with_suffix(".part")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(sealed)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+
+    def _load(self, name: str) -> bytes | None:
+        """The file's content; None when there is none or it is damaged (a torn disk).
+
+        Raises:
+            StandbyNewer: a newer version wrote it.
+        """
+        try:
+            raw = (self._directory / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            sealed = msgspec.msgpack.decode(raw, type=_Sealed)
+        except msgspec.DecodeError:
+            return None
+        if sealed.format > FORMAT:
+            raise StandbyNewer(
+                f"{self._directory / name} has format {sealed.format}, this program knows "
+                f"{FORMAT}: run the newer program, or move the data directory away"
+            )
+        return sealed.data if zlib.crc32(sealed.data) == sealed.crc32 else None
