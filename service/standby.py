@@ -20,6 +20,10 @@ class StandbyNewer(Exception):
     """The copy was written by a newer version of the program."""
 
 
+class StandbyDamaged(Exception):
+    """A file of the copy cannot be trusted; the database, when it is back, has the same."""
+
+
 class Checkpoint(msgspec.Struct, frozen=True):
     """A fold's checkpoint and the journal it belongs to."""
 
@@ -72,10 +76,11 @@ class Standby:
         part.replace(path)
 
     def _load(self, name: str) -> bytes | None:
-        """The file's content; None when there is none or it is damaged (a torn disk).
+        """The file's content; None when there is none.
 
         Raises:
             StandbyNewer: a newer version wrote it.
+            StandbyDamaged: its checksum does not fit.
         """
         try:
             raw = (self._directory / name).read_bytes()
@@ -83,11 +88,13 @@ class Standby:
             return None
         try:
             sealed = msgspec.msgpack.decode(raw, type=_Sealed)
-        except msgspec.DecodeError:
-            return None
+        except msgspec.DecodeError as error:
+            raise StandbyDamaged(f"{self._directory / name}: {error}") from error
         if sealed.format > FORMAT:
             raise StandbyNewer(
                 f"{self._directory / name} has format {sealed.format}, this program knows "
                 f"{FORMAT}: run the newer program, or move the data directory away"
             )
-        return sealed.data if zlib.crc32(sealed.data) == sealed.crc32 else None
+        if zlib.crc32(sealed.data) != sealed.crc32:
+            raise StandbyDamaged(f"{self._directory / name}: the checksum does not fit")
+        return sealed.data

@@ -1,0 +1,190 @@
+"""The one order of things: entry -> journal -> fold -> screens and store.
+
+Everything the fold depends on passes `Spine.append`. Entries that wait together are made durable
+together (one write of the journal), then folded one by one in that same order. Two tasks, so
+that the journal writes the next group while this one is judged:
+
+    append() -> inbox -> [journal task] -> durable -> [fold task] -> outcome
+                             |                            |-> feed (screens), storer
+                             `-> the caller may acknowledge the gateway
+
+The inbox is bounded; a full one makes callers wait, which holds back ingest and so the broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from alerting import Fold, Outcome
+from api.ports import Event
+from domain.entries import Entry
+from domain.readings import Position
+from service.feed import Feed
+from store.journal import Journal, JournalUnavailable
+
+INBOX: Final = 64
+"""Entries that may wait for the journal."""
+GROUP: Final = 32
+"""Entries made durable by one write."""
+
+log = structlog.get_logger(__name__)
+
+
+class Sink(Protocol):
+    """Who is told of every folded entry, in order (the storer)."""
+
+    def offer(self, position: int, entry: Entry, outcome: Outcome) -> None: ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    entry: Entry
+    durable: asyncio.Future[int]
+    folded: asyncio.Future[Outcome] | None
+
+
+@dataclass(slots=True)
+class SpineFigures:
+    """Counters the metrics read; seconds are sums."""
+
+    entries: int = 0
+    groups: int = 0
+    journal_s: float = 0.0
+    fold_s: float = 0.0
+    refused: int = 0
+    """Groups the journal could not keep."""
+
+
+class Spine:
+    """Owns the journal's write end and the live fold. Use from one event loop.
+
+    Attributes:
+        fold: the live fold; read by screens, written here only.
+        figures: running sums for the metrics.
+        fault: why the journal cannot keep anything now, or None.
+    """
+
+    def __init__(
+        self, journal: Journal, fold: Fold, *, feed: Feed, sink: Sink, monotonic: Callable[[], float]
+    ) -> None:
+        self._journal = journal
+        self.fold = fold
+        self._feed = feed
+        self._sink = sink
+        self._monotonic = monotonic
+        self._inbox: asyncio.Queue[_Waiting] = asyncio.Queue(INBOX)
+        self._durable: asyncio.Queue[tuple[int, _Waiting]] = asyncio.Queue(INBOX + GROUP)
+        self.figures = SpineFigures()
+        self.fault: str | None = None
+
+    async def append(self, entry: Entry) -> Position:
+        """Make an entry durable; it will be folded in the order of its position.
+
+        Raises:
+            JournalUnavailable: it was not kept; nothing may be acknowledged.
+        """
+        waiting = await self._enqueue(entry, want_outcome=False)
+        return Position(await waiting.durable)
+
+    async def decide(self, entry: Entry) -> tuple[Position, Outcome]:
+        """Like `append`, and wait for what the fold made of it.
+
+        Raises:
+            JournalUnavailable: it was not kept and not folded.
+        """
+        waiting = await self._enqueue(entry, want_outcome=True)
+        position = await waiting.durable
+        assert waiting.folded is not None
+        return Position(position), await waiting.folded
+
+    async def _enqueue(self, entry: Entry, *, want_outcome: bool) -> _Waiting:
+        loop = asyncio.get_running_loop()
+        folded = loop.create_future() if want_outcome else None
+        waiting = _Waiting(entry, loop.create_future(), folded)
+        await self._inbox.put(waiting)
+        return waiting
+
+    @property
+    def waiting(self) -> int:
+        """Entries appended but not folded yet."""
+        return self._inbox.qsize() + self._durable.qsize()
+
+    async def write_journal(self) -> None:
+        """Task: make waiting entries durable, in groups, for ever."""
+        while True:
+            group = [await self._inbox.get()]
+            while len(group) < GROUP and not self._inbox.empty():
+                group.append(self._inbox.get_nowait())
+            started = self._monotonic()
+            try:
+                first = await self._journal.append([waiting.entry for waiting in group])
+            except JournalUnavailable as error:
+                self._refuse(group, error)
+                continue
+            if self.fault is not None:
+                log.info("journal.recovered")
+                self.fault = None
+            self.figures.journal_s += self._monotonic() - started
+            self.figures.entries += len(group)
+            self.figures.groups += 1
+            for offset, waiting in enumerate(group):
+                if not waiting.durable.done():
+                    waiting.durable.set_result(first + offset)
+                await self._durable.put((first + offset, waiting))
+
+    def _refuse(self, group: list[_Waiting], error: JournalUnavailable) -> None:
+        if self.fault is None:
+            log.error("journal.unavailable", reason=str(error))
+        self.fault = str(error)
+        self.figures.refused += 1
+        for waiting in group:
+            for future in (waiting.durable, waiting.folded):
+                if future is not None and not future.done():
+                    future.set_exception(JournalUnavailable(str(error)))
+                    future.exception()  # a caller that has gone away is no news
+
+    async def fold_entries(self) -> None:
+        """Task: fold durable entries, one by one, for ever."""
+        while True:
+            position, waiting = await self._durable.get()
+            started = self._monotonic()
+            outcome = self.fold.apply(position, waiting.entry)
+            self.figures.fold_s += self._monotonic() - started
+            self._sink.offer(position, waiting.entry, outcome)
+            if outcome.alarms:
+                self._feed.publish(events_of(position, outcome, stored=False))
+            if waiting.folded is not None and not waiting.folded.done():
+                waiting.folded.set_result(outcome)
+
+    async def replay(self, after: int) -> int:
+        """Fold what the journal holds after a position (start-up); returns entries folded."""
+        count = 0
+        while True:
+            entries = await self._journal.read(after, max_bytes=8 << 20)
+            if not entries:
+                return count
+            for position, entry in entries:
+                outcome = self.fold.apply(position, entry)
+                if outcome.alarms:
+                    self._feed.publish(events_of(position, outcome, stored=False))
+            after = entries[-1][0]
+            count += len(entries)
+            await asyncio.sleep(0)
+
+
+def events_of(position: int, outcome: Outcome, *, stored: bool) -> list[Event]:
+    """The alarm transitions of an outcome as stream events.
+
+    An alarm that changed twice in one entry appears as it stands at the end of the entry.
+    """
+    alarms = {alarm.id: alarm for alarm in outcome.alarms}
+    return [
+        Event(Position(position), ordinal, transition, alarms[transition.alarm], stored)
+        for ordinal, transition in enumerate(outcome.transitions)
+        if transition.what == "alarm" and transition.alarm in alarms
+    ]

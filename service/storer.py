@@ -1,0 +1,229 @@
+"""Brings what was folded into the database, in order, and catches up by itself after an outage.
+
+Two ways in, one result. While the database keeps pace, the live fold's outcomes arrive through a
+bounded queue. When it does not (slow, away, or at start-up), the queue is given up and the storer
+folds the journal again from its own last state: the very same code as recovery, so an outage of
+any length costs no memory. It returns to the queue at the moment it has caught up.
+
+Checkpoints: every `checkpoint_us` the live fold's state is kept beside an entry; when that entry
+is committed, its checkpoint is committed with it. The journal is trimmed only through the
+checkpoint before, because the commit itself need not reach the disk at once
+(docs/decisions/0003-positions-and-epochs.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from alerting import Fold, FoldState, Outcome
+from domain.entries import Entry, EntryKind
+from domain.readings import ReadingBatch
+from service.standby import Checkpoint, Standby
+from store.database import Database, DatabaseUnavailable
+from store.journal import Journal
+from store.writer import Commit, commit
+
+QUEUE_READINGS: Final = 200_000
+"""Readings that may wait for the database before the queue is given up for the journal."""
+QUEUE_ENTRIES: Final = 2_000
+COMMIT_READINGS: Final = 20_000
+"""Readings of one transaction, unless a single entry has more."""
+COMMIT_ENTRIES: Final = 400
+RETRY_S: Final = (0.2, 0.5, 1.0, 2.0)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Item:
+    position: int
+    entry: Entry
+    outcome: Outcome
+    readings: int
+    state: FoldState | None
+    """Of the fold after this entry, where a checkpoint is due."""
+
+
+class Storer:
+    """One per process. `offer` is called by the spine; `run` is a task.
+
+    Attributes:
+        committed: position of the last entry in the database (known to this process).
+        behind: it is folding the journal again rather than reading the queue.
+        available: the last attempt reached the database.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        live: Callable[[], Fold],
+        *,
+        standby: Standby,
+        checkpoint_us: int,
+        clock: Callable[[], int],
+    ) -> None:
+        self._journal = journal
+        self._live = live
+        self._standby = standby
+        self._checkpoint_us = checkpoint_us
+        self._clock = clock
+        self._queue: deque[_Item] = deque()
+        self._queued_readings = 0
+        self._wake = asyncio.Event()
+        self._next_checkpoint = 0
+        self._base: FoldState | None = None
+        self._taken = 0
+        self._previous_checkpoint: int | None = None
+        self.committed = 0
+        self.committed_at: int | None = None
+        self.behind = True
+        self.available = False
+        self.commits = 0
+        self.rows = 0
+        self.duplicates = 0
+        self.corrections = 0
+        self.commit_s = 0.0
+
+    def offer(self, position: int, entry: Entry, outcome: Outcome) -> None:
+        """Take one folded entry, or let it go: the journal has it."""
+        if self.behind or position <= self._taken:
+            return
+        readings = 0 if outcome.verdict is None else len(outcome.verdict.kept)
+        if self._queued_readings + readings > QUEUE_READINGS or len(self._queue) >= QUEUE_ENTRIES:
+            self._give_up_queue()
+            return
+        self._queue.append(_Item(position, entry, outcome, readings, self._state_if_due()))
+        self._queued_readings += readings
+        self._wake.set()
+
+    def _state_if_due(self) -> FoldState | None:
+        now = self._clock()
+        if now < self._next_checkpoint:
+            return None
+        self._next_checkpoint = now + self._checkpoint_us
+        return self._live().snapshot()
+
+    def _give_up_queue(self) -> None:
+        if not self.behind:
+            log.warning("store.behind", queued_readings=self._queued_readings)
+        self.behind = True
+        self._queue.clear()
+        self._queued_readings = 0
+        self._wake.set()
+
+    def start_from(self, state: FoldState, *, committed: int, previous_checkpoint: int | None) -> None:
+        """Set where the database stands: called once before `run`."""
+        self._base = state
+        self.committed = committed
+        self._previous_checkpoint = previous_checkpoint
+
+    async def run(self, database: Database) -> None:
+        """Task: store for ever. Returns only by cancellation."""
+        while True:
+            if self.behind:
+                await self._catch_up(database)
+            items = self._take()
+            if not items:
+                self._wake.clear()
+                if not self._queue and not self.behind:
+                    await self._wake.wait()
+                continue
+            await self._commit(database, items)
+
+    def _take(self) -> list[_Item]:
+        items: list[_Item] = []
+        readings = 0
+        while self._queue and len(items) < COMMIT_ENTRIES:
+            if items and readings + self._queue[0].readings > COMMIT_READINGS:
+                break
+            item = self._queue.popleft()
+            readings += item.readings
+            items.append(item)
+            if item.state is not None:
+                break
+        self._queued_readings -= readings
+        return items
+
+    async def _catch_up(self, database: Database) -> None:
+        """Fold the journal from the last kept state and commit what the database lacks."""
+        assert self._base is not None, "start_from comes before run"
+        fold = Fold.from_snapshot(self._base)
+        after = fold.position
+        while True:
+            entries = await self._journal.read(after, max_bytes=4 << 20)
+            if not entries:
+                if after >= self._live().position:
+                    # No await since the read returned: nothing can have been folded in between.
+                    self._base = fold.snapshot()
+                    self._queue.clear()
+                    self._queued_readings = 0
+                    self.behind = False
+                    return
+                await asyncio.sleep(0.005)
+                continue
+            items: list[_Item] = []
+            for position, entry in entries:
+                outcome = fold.apply(position, entry)
+                if position > self.committed:
+                    readings = 0 if outcome.verdict is None else len(outcome.verdict.kept)
+                    items.append(_Item(position, entry, outcome, readings, None))
+            after = self._taken = entries[-1][0]
+            now = self._clock()
+            if items:
+                if now >= self._next_checkpoint:
+                    self._next_checkpoint = now + self._checkpoint_us
+                    items[-1].state = fold.snapshot()
+                await self._commit(database, items)
+
+    async def _commit(self, database: Database, items: list[_Item]) -> None:
+        """Commit, again and again until it is done; the journal keeps what comes meanwhile."""
+        state = items[-1].state
+        checkpoint = None if state is None else Fold.from_snapshot(state).checkpoint()
+        change = Commit(
+            journal_id=self._journal.id,
+            position=items[-1].position,
+            batches=[
+                (item.position, ReadingBatch.from_bytes(item.entry.payload), item.outcome.verdict)
+                for item in items
+                if item.entry.kind is EntryKind.BATCH and item.outcome.verdict is not None
+            ],
+            transitions=[
+                (item.position, ordinal, transition)
+                for item in items
+                for ordinal, transition in enumerate(item.outcome.transitions)
+            ],
+            alarms=list({a.id: a for item in items for a in item.outcome.alarms}.values()),
+            checkpoint=checkpoint,
+        )
+        attempt = 0
+        while True:
+            try:
+                await commit(database, change)
+                break
+            except DatabaseUnavailable as error:
+                if self.available or attempt == 0:
+                    log.error("store.unavailable", reason=str(error))
+                self.available = False
+                await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+                attempt += 1
+        if attempt:
+            log.info("store.recovered", position=change.position)
+        self.available = True
+        self.committed = change.position
+        self.committed_at = self._clock()
+        self.commits += 1
+        if state is not None and checkpoint is not None:
+            await self._checkpointed(state, Checkpoint(self._journal.id, change.position, checkpoint))
+
+    async def _checkpointed(self, state: FoldState, checkpoint: Checkpoint) -> None:
+        self._base = state
+        await asyncio.to_thread(self._standby.save_checkpoint, checkpoint)
+        if self._previous_checkpoint is not None:
+            await self._journal.trim(self._previous_checkpoint)
+        self._previous_checkpoint = checkpoint.position
