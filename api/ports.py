@@ -85,6 +85,10 @@ class Live(Protocol):
     @property
     def registry(self) -> Registry: ...
 
+    @property
+    def stored_position(self) -> Position:
+        """Every change up to this journal position is committed in the database."""
+
     def open_alarms(self) -> list[Alarm]:
         """Every alarm that is not normal, as the fold has it."""
 
@@ -109,7 +113,9 @@ class Live(Protocol):
         """Alarm events after (position, ordinal), or from now on; bounded per subscriber.
 
         Yields None where the subscriber must take a new snapshot ("reset"): the id is older than
-        what is kept, or the subscriber was too slow. Subscribing happens before the first await.
+        what is kept, or the subscriber was too slow. After a None it goes on with what comes
+        from then on. The place in the stream is taken when this is called, not when it is first
+        awaited.
         """
 
     async def registry_changed(self) -> None:

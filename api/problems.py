@@ -1,0 +1,166 @@
+"""Errors as RFC 9457 problem documents: the only place that knows which status means what.
+
+Every problem has a slug; its texts in both languages are in `problem_texts`. The reader's
+language comes from Accept-Language: Chinese where it is preferred, else English.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.languages import Language, preferred
+from api.problem_texts import PROBLEMS, REASONS
+
+log: Final = logging.getLogger(__name__)
+
+_BY_STATUS: Final = {
+    400: "bad_request",
+    401: "not_signed_in",
+    403: "not_allowed",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong with one field: `path` as in `limits.HH.setpoint`."""
+
+    path: str
+    reason: str
+
+
+class ProblemDocument(msgspec.Struct, omit_defaults=True):
+    """RFC 9457; `alarm` on a refused act is the alarm with the state that won."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: Sequence[FieldError] = ()
+    alarm: Any = None
+
+
+class Problem(Exception):
+    """Raised anywhere in a route; becomes the answer.
+
+    Args:
+        slug: a row of `problem_texts.PROBLEMS`.
+        errors: fields at fault.
+        alarm: the alarm as it stands, JSON-ready (acts only).
+        retry_after: seconds after which trying again makes sense.
+        values: fill the blanks of the detail text.
+    """
+
+    def __init__(
+        self,
+        slug: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        alarm: Any = None,
+        retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        **values: object,
+    ) -> None:
+        super().__init__(slug)
+        self.slug = slug
+        self.errors = errors
+        self.alarm = alarm
+        self.retry_after = retry_after
+        self.headers = headers or {}
+        self.values = values
+
+    @property
+    def status(self) -> int:
+        return PROBLEMS[self.slug].status
+
+    def document(self, language: Language) -> ProblemDocument:
+        text = PROBLEMS[self.slug]
+        title, detail = text.in_language(language)
+        return ProblemDocument(
+            type=f"urn:vedette:problem:{self.slug}",
+            title=title,
+            status=text.status,
+            detail=detail.format(**self.values),
+            errors=self.errors,
+            alarm=self.alarm,
+        )
+
+
+def answer(problem: Problem, request: Request) -> Response:
+    """The problem as a response in the reader's language."""
+    language = preferred(request.headers.get("accept-language"))
+    headers = {"Content-Language": language, "Vary": "Accept-Language", **problem.headers}
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
+    return Response(
+        msgspec.json.encode(problem.document(language)),
+        status_code=problem.status,
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def field_errors(error: RequestValidationError, language: Language) -> list[FieldError]:
+    """Pydantic's findings with our paths, in the reader's language where we have the words."""
+    found = []
+    for item in error.errors():
+        where = [str(part) for part in item["loc"][1:]] or [str(item["loc"][0])]
+        words = REASONS.get(item["type"]) if language == "zh-CN" else None
+        reason = item["msg"] if words is None else words.format(**item.get("ctx", {}))
+        found.append(FieldError(".".join(where), reason))
+    return found
+
+
+def install(app: FastAPI, mapping: Mapping[type[Exception], str]) -> None:
+    """Answer every exception of the floors below, of FastAPI and of ours with a problem.
+
+    Args:
+        mapping: exception type of a floor below -> slug; its text becomes the detail's `reason`.
+    """
+
+    async def on_problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return answer(error, request)
+
+    async def on_invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        language = preferred(request.headers.get("accept-language"))
+        return answer(Problem("invalid", errors=field_errors(error, language)), request)
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        slug = _BY_STATUS.get(error.status_code, "bad_request")
+        return answer(Problem(slug, headers=error.headers, reason=error.detail), request)
+
+    async def on_mapped(request: Request, error: Exception) -> Response:
+        slug = next(slug for kind, slug in mapping.items() if isinstance(error, kind))
+        status = PROBLEMS[slug].status
+        field = getattr(error, "field", None)
+        errors = () if field is None else (FieldError(str(field), str(error)),)
+        problem = Problem(
+            slug, errors=errors, retry_after=2 if status == 503 else None, reason=str(error)
+        )
+        return answer(problem, request)
+
+    async def on_fault(request: Request, error: Exception) -> Response:
+        incident = secrets.token_hex(4)
+        log.error("request failed", exc_info=error, extra={"incident": incident})
+        return answer(Problem("fault", incident=incident), request)
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    for kind in mapping:
+        app.add_exception_handler(kind, on_mapped)
+    app.add_exception_handler(Exception, on_fault)
