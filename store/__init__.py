@@ -1,1 +1,1 @@
-
+"""What is kept: the journal, and everything in PostgreSQL. All SQL lives below this package."""
