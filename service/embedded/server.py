@@ -1,0 +1,223 @@
+"""A server process of our own: started, watched, started again when it dies, stopped with us.
+
+A subclass says how to prepare its files, what to run and when it is ready; this class owns the
+process. The output of the server goes line by line to `heard` and to the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from abc import ABC, abstractmethod
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections import deque
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Final, Self
+
+from service.embedded.account import Account, unprivileged
+from service.embedded.lock import AlreadyRunning, end_leftover, process_mark, sole_launcher
+from service.embedded.place import part_directory
+
+_WRAPPER: Final = Path(__file__).with_name("child.py")
+_SHORTEST_BACKOFF_S: Final = 0.1
+_LONGEST_BACKOFF_S: Final = 5.0
+
+
+class ServerFailed(Exception):
+    """A server did not start; the text ends with what it said last."""
+
+
+class Server(ABC):
+    """One embedded server; an async context manager that leaves when the process has ended.
+
+    Attributes:
+        directory: what belongs to this part; survives restarts.
+        account: who the server runs as; None for ourselves.
+        restarts: how often the process died and was started again.
+    """
+
+    part: ClassVar[str]
+    """Name of the directory below the data directory, and of the log."""
+    stop_signals: ClassVar[Sequence[tuple[signal.Signals, float]]]
+    """Signals that end the process, each with the seconds it is given."""
+    death_signal: ClassVar[signal.Signals]
+    """What the kernel sends the server when this process dies."""
+    start_timeout_s: ClassVar[float] = 60.0
+
+    def __init__(self, data_dir: Path, *, run_as: str | None = None) -> None:
+        self.account: Account | None = unprivileged(run_as)
+        self.directory = part_directory(data_dir, self.part, self.account)
+        self.restarts = 0
+        self._log = logging.getLogger(f"vedette.{self.part}")
+        self._process: Process | None = None
+        self._stopping = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._last_lines: deque[str] = deque(maxlen=12)
+        self._stack = AsyncExitStack()
+
+    @abstractmethod
+    async def prepare(self) -> None:
+        """Bring files into order before a start; called before each."""
+
+    @abstractmethod
+    def command(self) -> Sequence[str]:
+        """Program and arguments; the program as an absolute path."""
+
+    @abstractmethod
+    async def is_ready(self) -> bool:
+        """Whether the process just started takes connections; asked every few milliseconds."""
+
+    def heard(self, line: str) -> None:
+        """Take one line of the server's output."""
+        self._log.info("%s", line)
+
+    @property
+    def pid(self) -> int | None:
+        """The running server's process id; None while there is none."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
+
+    async def __aenter__(self) -> Self:
+        """Start the server and wait until it is ready.
+
+        Raises:
+            AlreadyRunning: another launcher holds the directory.
+            ServerFailed: the server ended or was not ready in `start_timeout_s`.
+        """
+        async with AsyncExitStack() as stack:
+            stack.enter_context(sole_launcher(self.directory))
+            await end_leftover(self._record, self.stop_signals)
+            stack.push_async_callback(self._stop)
+            process = await self._start()
+            self._keeper = asyncio.create_task(
+                self._keep_running(process), name=f"{self.part}-keeper"
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the running server a signal; nothing happens while there is none."""
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    @property
+    def _record(self) -> Path:
+        return self.directory / "server.pid"
+
+    async def _start(self) -> Process:
+        await self.prepare()
+        self._last_lines.clear()
+        process = await self._spawn()
+        self._process = process
+        self._listener = asyncio.create_task(self._listen(process), name=f"{self.part}-output")
+        deadline = asyncio.get_running_loop().time() + self.start_timeout_s
+        while not await self.is_ready():
+            if self._stopping.is_set():
+                raise ServerFailed(f"{self.part} was stopped before it was ready")
+            if process.returncode is not None:
+                raise ServerFailed(self._complaint(f"ended with code {process.returncode}"))
+            if asyncio.get_running_loop().time() > deadline:
+                raise ServerFailed(self._complaint(f"not ready in {self.start_timeout_s:g} s"))
+            await asyncio.sleep(0.01)
+        return process
+
+    async def _spawn(self) -> Process:
+        uid, gid = (self.account.uid, self.account.gid) if self.account else (-1, -1)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",
+            "-S",
+            str(_WRAPPER),
+            str(os.getpid()),
+            str(int(self.death_signal)),
+            str(uid),
+            str(gid),
+            *self.command(),
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+            cwd=self.directory,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+            # Ctrl-C on the terminal reaches us alone; we then stop the servers in order.
+            start_new_session=True,
+        )
+        mark = process_mark(process.pid)
+        if mark is not None:
+            self._record.write_text(mark, encoding="ascii")
+        return process
+
+    async def _listen(self, process: Process) -> None:
+        output = process.stdout
+        while output is not None:
+            try:
+                line = await output.readline()
+            except ValueError:  # longer than the reader's buffer; the rest of it follows
+                continue
+            if not line:
+                return
+            text = line.decode("utf-8", "replace").rstrip()
+            self._last_lines.append(text)
+            self.heard(text)
+
+    async def _keep_running(self, process: Process) -> None:
+        backoff_s = _SHORTEST_BACKOFF_S
+        while True:
+            code = await process.wait()
+            if self._stopping.is_set():
+                return
+            self._log.error("%s", self._complaint(f"ended with code {code}; starting again"))
+            self.restarts += 1
+            try:
+                process = await self._start()
+            except (ServerFailed, AlreadyRunning, OSError) as failure:
+                self._log.error("%s", failure)
+                await self._end_process()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(backoff_s):
+                        await self._stopping.wait()
+                backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+            else:
+                backoff_s = _SHORTEST_BACKOFF_S
+            if self._stopping.is_set():
+                await self._end_process()
+                return
+
+    async def _stop(self) -> None:
+        self._stopping.set()
+        await self._end_process()
+        tasks = [task for task in (self._keeper, self._listener) if task is not None]
+        await asyncio.gather(*tasks)
+        self._record.unlink(missing_ok=True)
+
+    async def _end_process(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        for number, patience_s in self.stop_signals:
+            if process.returncode is not None:
+                return
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await process.wait()
+
+    def _complaint(self, what: str) -> str:
+        said = "\n".join(self._last_lines)
+        return f"{self.part} {what}; it said:\n{said}" if said else f"{self.part} {what}"
