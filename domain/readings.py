@@ -6,12 +6,15 @@ message columns. Rows keep arrival order. Times are int64 microseconds since the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Final, NewType
+from typing import Any, Final, NewType
 
 import numpy as np
 from numpy.typing import NDArray
+
+from domain import layout
 
 Position = NewType("Position", int)
 """Place of an entry in the journal; never repeats, not even across journals."""
@@ -111,3 +114,121 @@ class ReadingBatch:
     def received(self) -> NDArray[np.int64]:
         """int64 µs (n,): when the server received each reading's message."""
         return self.messages.received[self.message]
+
+    @classmethod
+    def empty(cls) -> ReadingBatch:
+        """No readings, no messages."""
+        nothing = np.empty(0, np.int64)
+        number = np.empty(0, np.int32)
+        return cls(
+            messages=MessageColumns(
+                gateway=number,
+                received=nothing,
+                sent=nothing,
+                sequence=nothing,
+                boot=number,
+                backfill=np.empty(0, np.bool_),
+            ),
+            message=number,
+            sensor=number,
+            time=nothing,
+            value=np.empty(0, np.float64),
+            quality=np.empty(0, np.uint8),
+            reason=np.empty(0, np.uint16),
+        )
+
+    def to_bytes(self) -> bytes:
+        """The batch as the journal keeps it (`domain.layout`)."""
+        columns: dict[str, NDArray[Any]] = {
+            "gateway": self.messages.gateway,
+            "received": self.messages.received,
+            "sent": self.messages.sent,
+            "sequence": self.messages.sequence,
+            "boot": self.messages.boot,
+            "backfill": self.messages.backfill,
+            "message": self.message,
+            "sensor": self.sensor,
+            "time": self.time,
+            "value": self.value,
+            "quality": self.quality,
+            "reason": self.reason,
+        }
+        return layout.pack(
+            columns, self.messages.boots, readings=len(self), messages=len(self.messages)
+        )
+
+    @classmethod
+    def from_bytes(cls, payload: bytes) -> ReadingBatch:
+        """The batch that `to_bytes` wrote; its columns are read-only views on `payload`.
+
+        Raises:
+            ValueError: the bytes are not such a batch; the text says why.
+        """
+        columns, boots = layout.unpack(payload)
+        backfill = columns.pop("backfill")
+        _require(_within(backfill, 0, 1), "backfill is neither 0 nor 1")
+        messages = MessageColumns(
+            gateway=columns.pop("gateway"),
+            received=columns.pop("received"),
+            sent=columns.pop("sent"),
+            sequence=columns.pop("sequence"),
+            boot=columns.pop("boot"),
+            backfill=backfill.view(np.bool_),
+            boots=boots,
+        )
+        batch = cls(messages=messages, **columns)
+        _require(_within(messages.boot, -1, len(boots) - 1), "a boot that is not listed")
+        _require(_within(messages.sequence, NO_SEQUENCE, 2**63 - 1), "a negative sequence")
+        _require(_within(batch.message, 0, len(messages) - 1), "a message that is not there")
+        _require(not (batch.message[1:] < batch.message[:-1]).any(), "messages out of order")
+        _require(_within(batch.quality, 0, max(Quality)), "an unknown quality")
+        _require(_within(batch.reason, 0, _ALL_REASONS), "an unknown reason")
+        return batch
+
+
+_ALL_REASONS: Final = int(~Reason(0))
+
+
+def _within(column: NDArray[np.integer], low: int, high: int) -> bool:
+    return not len(column) or bool(column.min() >= low and column.max() <= high)
+
+
+def _require(holds: object, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(f"batch with {otherwise}")
+
+
+def concatenate(batches: Sequence[ReadingBatch]) -> ReadingBatch:
+    """One batch of all readings and messages, in the order given."""
+    if not batches:
+        return ReadingBatch.empty()
+    if len(batches) == 1:
+        return batches[0]
+    boots: dict[str, int] = {}
+    boot_columns: list[NDArray[np.int32]] = []
+    message_columns: list[NDArray[np.int32]] = []
+    messages_before = 0
+    for batch in batches:
+        own = [boots.setdefault(text, len(boots)) for text in batch.messages.boots]
+        # The last place is what index -1, no boot, points at.
+        boot_columns.append(np.array([*own, -1], np.int32)[batch.messages.boot])
+        message_columns.append(batch.message + np.int32(messages_before))
+        messages_before += len(batch.messages)
+    messages = [batch.messages for batch in batches]
+    return ReadingBatch(
+        messages=MessageColumns(
+            gateway=np.concatenate([part.gateway for part in messages]),
+            received=np.concatenate([part.received for part in messages]),
+            sent=np.concatenate([part.sent for part in messages]),
+            sequence=np.concatenate([part.sequence for part in messages]),
+            boot=np.concatenate(boot_columns),
+            backfill=np.concatenate([part.backfill for part in messages]),
+            boots=tuple(boots),
+        ),
+        message=np.concatenate(message_columns),
+        sensor=np.concatenate([batch.sensor for batch in batches]),
+        time=np.concatenate([batch.time for batch in batches]),
+        value=np.concatenate([batch.value for batch in batches]),
+        quality=np.concatenate([batch.quality for batch in batches]),
+        reason=np.concatenate([batch.reason for batch in batches]),
+    )
