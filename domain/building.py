@@ -88,7 +88,7 @@ class BatchBuilder:
         self._sequence.append(NO_SEQUENCE if seq is None else seq)
         self._boot.append(-1 if boot is None else self._boots.setdefault(boot, len(self._boots)))
         self._backfill.append(backfill)
-        self._count.append(len(sensor))
+        self._count.append(len(readings.sensor))
         self._sensor += readings.sensor
         self._time += readings.time
         self._value += readings.value
