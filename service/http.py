@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
-from fastapi import FastAPI
+from uvicorn._types import ASGIApplication
 
 GRACE_S: Final = 2
 """How long open requests may go on when the service stops; streams end at once."""
@@ -48,7 +48,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def http_server(app: FastAPI) -> HttpServer:
+def http_server(app: ASGIApplication) -> HttpServer:
     return HttpServer(
         uvicorn.Config(
             app,

@@ -1,0 +1,71 @@
+"""`vedette run` and `vedette migrate`: the service against configured servers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+import uvloop
+
+from service import logs
+from service.commands.base import DataDir, app, fail, settings
+from service.http import PortTaken
+from service.run import CannotStart, serve
+from store.database import Database, DatabaseUnavailable
+from store.migrate import SchemaNewer, migrate
+
+ROLES = ("ingest", "engine", "api", "notify")
+
+
+@app.command("run")
+def run_command(
+    only: Annotated[
+        str | None,
+        typer.Option(help="Roles of this process, comma-separated: ingest, engine, api, notify."),
+    ] = None,
+    no_migrate: Annotated[
+        bool, typer.Option("--no-migrate", help="Do not bring the schema up to date first.")
+    ] = False,
+    port: Annotated[int | None, typer.Option(help="Port of the HTTP server.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run the service against the configured PostgreSQL and MQTT broker."""
+    chosen = settings(data_dir=data_dir, http_port=port)
+    _check_roles(only)
+    logs.configure(chosen.log_level, chosen.log_format)
+    try:
+        uvloop.run(serve(chosen, migrate_first=not no_migrate))
+    except (CannotStart, PortTaken) as error:
+        fail(str(error))
+
+
+def _check_roles(only: str | None) -> None:
+    """Roles that share one journal file cannot be split yet: say so instead of half running."""
+    if only is None:
+        return
+    roles = {role.strip() for role in only.split(",")}
+    if unknown := roles - set(ROLES):
+        fail(f"--only {only}: unknown role {sorted(unknown)[0]}; choose from {', '.join(ROLES)}", code=2)
+    if not {"ingest", "engine", "api"} <= roles:
+        fail(
+            f"--only {only}: a journal on this machine's disk has one writer, so ingest, engine and "
+            "api run in one process; leave --only out, or name all three",
+            code=2,
+        )
+
+
+@app.command("migrate")
+def migrate_command(data_dir: DataDir = None) -> None:
+    """Bring the database's schema up to date."""
+    chosen = settings(data_dir=data_dir)
+
+    async def work() -> list[str]:
+        async with await Database.connect(chosen.database_url.get_secret_value()) as database:
+            return await migrate(database)
+
+    try:
+        applied = asyncio.run(work())
+    except (DatabaseUnavailable, SchemaNewer) as error:
+        fail(str(error))
+    print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
