@@ -59,6 +59,7 @@ class Server(ABC):
         self._stopping = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._listener: asyncio.Task[None] | None = None
+        self._tender: asyncio.Task[None] | None = None
         self._last_lines: deque[str] = deque(maxlen=12)
         self._stack = AsyncExitStack()
 
@@ -77,6 +78,9 @@ class Server(ABC):
     def heard(self, line: str) -> None:
         """Take one line of the server's output."""
         self._log.info("%s", line)
+
+    async def tend(self) -> None:  # noqa: B027 most servers need nothing beside them
+        """Work beside the server, for as long as the context lasts; cancelled at its end."""
 
     @property
     def pid(self) -> int | None:
@@ -99,6 +103,7 @@ class Server(ABC):
             self._keeper = asyncio.create_task(
                 self._keep_running(process), name=f"{self.part}-keeper"
             )
+            self._tender = asyncio.create_task(self.tend(), name=f"{self.part}-tender")
             self._stack = stack.pop_all()
         return self
 
@@ -203,6 +208,10 @@ class Server(ABC):
         await self._end_process()
         tasks = [task for task in (self._keeper, self._listener) if task is not None]
         await asyncio.gather(*tasks)
+        if self._tender is not None:
+            self._tender.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._tender
         self._record.unlink(missing_ok=True)
 
     async def _end_process(self) -> None:
