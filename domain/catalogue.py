@@ -85,7 +85,7 @@ class Measurand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     code: str
     name: Names
-    group: Literal["gas", "dust", "power"] = msgspec.field(name="class")
+    class_: Literal["gas", "dust", "power"] = msgspec.field(name="class")
     kind: Literal["analog", "state", "counter"]
     unit: str
     period_s: float
