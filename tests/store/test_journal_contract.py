@@ -86,7 +86,9 @@ def test_entries_come_back_in_order_with_their_kind(opener: Opener, tmp_path: Pa
     asyncio.run(scene())
 
 
-def test_concurrent_appends_get_disjoint_consecutive_positions(opener: Opener, tmp_path: Path) -> None:
+def test_concurrent_appends_get_disjoint_consecutive_positions(
+    opener: Opener, tmp_path: Path
+) -> None:
     async def scene() -> None:
         async with journal_at(opener, tmp_path) as journal:
             texts = [[f"{i}.{j}" for j in range(1 + i % 5)] for i in range(200)]
@@ -99,7 +101,9 @@ def test_concurrent_appends_get_disjoint_consecutive_positions(opener: Opener, t
     asyncio.run(scene())
 
 
-def test_a_new_journal_starts_at_its_birth_so_positions_never_repeat(opener: Opener, tmp_path: Path) -> None:
+def test_a_new_journal_starts_at_its_birth_so_positions_never_repeat(
+    opener: Opener, tmp_path: Path
+) -> None:
     async def scene() -> None:
         async with journal_at(opener, tmp_path / "a") as one:
             assert await one.append([entry("x")]) == NOW_S << 20
@@ -123,7 +127,9 @@ def test_id_entries_and_positions_survive_a_restart(opener: Opener, tmp_path: Pa
     asyncio.run(scene())
 
 
-def test_positions_are_not_used_again_when_everything_was_trimmed(opener: Opener, tmp_path: Path) -> None:
+def test_positions_are_not_used_again_when_everything_was_trimmed(
+    opener: Opener, tmp_path: Path
+) -> None:
     async def scene() -> None:
         async with journal_at(opener, tmp_path) as journal:
             first = await journal.append([entry(str(i)) for i in range(45)])
@@ -137,7 +143,9 @@ def test_positions_are_not_used_again_when_everything_was_trimmed(opener: Opener
     asyncio.run(scene())
 
 
-def test_read_gives_about_the_bytes_asked_for_and_at_least_one(opener: Opener, tmp_path: Path) -> None:
+def test_read_gives_about_the_bytes_asked_for_and_at_least_one(
+    opener: Opener, tmp_path: Path
+) -> None:
     async def scene() -> None:
         async with journal_at(opener, tmp_path) as journal:
             first = await journal.append([entry(str(i), 1000) for i in range(10)])
@@ -152,7 +160,9 @@ def test_read_gives_about_the_bytes_asked_for_and_at_least_one(opener: Opener, t
     asyncio.run(scene())
 
 
-def test_trimmed_entries_are_not_read_and_their_room_comes_back(opener: Opener, tmp_path: Path) -> None:
+def test_trimmed_entries_are_not_read_and_their_room_comes_back(
+    opener: Opener, tmp_path: Path
+) -> None:
     async def scene() -> None:
         async with journal_at(opener, tmp_path) as journal:
             first = await journal.append([entry(str(i), 20_000) for i in range(100)])
@@ -169,7 +179,9 @@ def test_trimmed_entries_are_not_read_and_their_room_comes_back(opener: Opener, 
     asyncio.run(scene())
 
 
-def test_a_full_journal_keeps_what_it_has_and_goes_on_after_trimming(opener: Opener, tmp_path: Path) -> None:
+def test_a_full_journal_keeps_what_it_has_and_goes_on_after_trimming(
+    opener: Opener, tmp_path: Path
+) -> None:
     async def scene() -> None:
         async with journal_at(opener, tmp_path, max_bytes=1_000_000) as journal:
             kept: list[int] = []
@@ -226,7 +238,9 @@ APPENDER = """
 """
 
 
-def test_nothing_acknowledged_is_lost_when_the_process_is_killed(opener: Opener, tmp_path: Path) -> None:
+def test_nothing_acknowledged_is_lost_when_the_process_is_killed(
+    opener: Opener, tmp_path: Path
+) -> None:
     program = textwrap.dedent(APPENDER)
     arguments = [sys.executable, "-c", program, opener.url(tmp_path), str(NOW_S)]
     acknowledged = 0

@@ -1,0 +1,171 @@
+"""The way to PostgreSQL: a pool, its codecs and time-outs, and one error for "not reachable".
+
+Times cross this border as int64 microseconds since the Unix epoch, UTC, in both directions;
+`jsonb` as what `msgspec.json` makes of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, Self
+
+import asyncpg
+import msgspec
+
+from store.storage import Storage, read_storage
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+"""What `Database.connection` gives; also a connection that somebody else has opened."""
+
+POSTGRES_EPOCH_US: Final = 946_684_800_000_000
+"""2000-01-01T00:00:00Z, from which PostgreSQL counts."""
+
+_UNREACHABLE: Final = (
+    OSError,
+    TimeoutError,
+    ssl.SSLError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.QueryCanceledError,
+    asyncpg.InternalClientError,
+    asyncpg.InterfaceError,
+)
+
+
+class DatabaseUnavailable(Exception):
+    """PostgreSQL cannot be reached or cannot work now; what was asked for may be asked again."""
+
+
+def timestamp_to_postgres(time_us: int) -> tuple[int]:
+    return (time_us - POSTGRES_EPOCH_US,)
+
+
+def timestamp_from_postgres(wire: tuple[int]) -> int:
+    return wire[0] + POSTGRES_EPOCH_US
+
+
+async def prepare_connection(connection: Connection) -> None:
+    """Set the codecs every function of this package relies on."""
+    await connection.set_type_codec(
+        "timestamptz",
+        schema="pg_catalog",
+        encoder=timestamp_to_postgres,
+        decoder=timestamp_from_postgres,
+        format="tuple",
+    )
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+        format="text",
+    )
+
+
+class Database:
+    """A pool of connections that outlives outages of the server.
+
+    Attributes:
+        available: whether the newest attempt to use it reached the server; False before any.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, *, timeout_s: float) -> None:
+        self._pool = pool
+        self._timeout_s = timeout_s
+        self._storage: Storage | None = None
+        self.available = False
+
+    @classmethod
+    async def connect(
+        cls,
+        dsn: str,
+        *,
+        max_connections: int = 10,
+        connect_timeout_s: float = 5.0,
+        statement_timeout_s: float = 60.0,
+        application: str = "vedette",
+    ) -> Self:
+        """Make the pool. The server need not be there yet: connections are opened when used.
+
+        Args:
+            dsn: `postgresql://user:password@host:port/database`, or with `?host=/socket/dir`.
+            max_connections: Most connections held at once.
+            connect_timeout_s: How long one use waits for a connection.
+            statement_timeout_s: The server ends a statement that takes longer.
+            application: Name shown in `pg_stat_activity`.
+        """
+        pool = asyncpg.create_pool(
+            dsn,
+            min_size=0,
+            max_size=max_connections,
+            timeout=connect_timeout_s,
+            command_timeout=statement_timeout_s + 5.0,
+            max_inactive_connection_lifetime=300.0,
+            init=prepare_connection,
+            server_settings={
+                "application_name": application,
+                "timezone": "UTC",
+                "statement_timeout": str(int(statement_timeout_s * 1000)),
+                "idle_in_transaction_session_timeout": "60000",
+            },
+        )
+        return cls(await pool, timeout_s=connect_timeout_s)
+
+    async def close(self, *, timeout_s: float = 5.0) -> None:
+        """Close every connection; those still busy after `timeout_s` are cut."""
+        try:
+            await asyncio.wait_for(self._pool.close(), timeout_s)
+        except TimeoutError:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+        """A connection of the pool, for as long as the block lasts.
+
+        Raises:
+            DatabaseUnavailable: from here or from within the block, when the server is the cause.
+        """
+        try:
+            async with self._pool.acquire(timeout=self._timeout_s) as connection:
+                self.available = True
+                yield connection
+        except _UNREACHABLE as error:
+            self.available = False
+            raise DatabaseUnavailable(f"the database is not available: {_say(error)}") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+        """As `connection`, with everything in the block committed together or not at all."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def storage(self) -> Storage:
+        """How readings are kept, as migration found it; asked of the database once."""
+        if self._storage is None:
+            async with self.connection() as connection:
+                self._storage = await read_storage(connection)
+        return self._storage
+
+    async def ping(self) -> bool:
+        """Whether the server answers now; sets `available`."""
+        try:
+            async with self.connection() as connection:
+                answer: Any = await connection.fetchval("SELECT 1", timeout=self._timeout_s)
+                return bool(answer == 1)
+        except DatabaseUnavailable:
+            return False
+
+
+def _say(error: BaseException) -> str:
+    return str(error) or type(error).__name__

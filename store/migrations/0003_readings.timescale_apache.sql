@@ -1,0 +1,14 @@
+-- Readings: one row a (time, sensor), in a hypertable with one chunk a day.
+
+CREATE TABLE readings (
+    ts timestamptz NOT NULL,
+    sensor integer NOT NULL,
+    quality smallint NOT NULL,
+    reason smallint NOT NULL,
+    value double precision NOT NULL,
+    received timestamptz NOT NULL,
+    position bigint NOT NULL,
+    PRIMARY KEY (ts, sensor)
+);
+SELECT create_hypertable('readings', 'ts', chunk_time_interval => INTERVAL '1 day',
+                         create_default_indexes => false);

@@ -1,0 +1,1 @@
+"""Numbered SQL, applied by `store.migrate`; a file that was released never changes."""
