@@ -1,0 +1,64 @@
+"""A builder's batch has the rows of all messages added, in order."""
+
+from __future__ import annotations
+
+from array import array
+
+from domain.building import BatchBuilder, ReadingColumns
+from domain.readings import NO_SEQUENCE, NO_TIME, Quality, ReadingBatch, Reason
+
+
+def columns(*sensors: int) -> ReadingColumns:
+    count = len(sensors)
+    return ReadingColumns(
+        sensor=array("i", sensors),
+        time=array("q", [1_000_000]) * count,
+        value=array("d", [2.5]) * count,
+        quality=bytes([Quality.UNCERTAIN]) * count,
+        reason=array("H", [Reason.NO_DEVICE_TIME]) * count,
+    )
+
+
+def add(builder: BatchBuilder, *sensors: int, boot: str | None, seq: int | None) -> None:
+    builder.add(
+        gateway=7,
+        received=5,
+        sent=NO_TIME,
+        boot=boot,
+        seq=seq,
+        backfill=seq is None,
+        readings=columns(*sensors),
+    )
+
+
+def test_an_empty_builder_builds_the_empty_batch() -> None:
+    assert BatchBuilder().build().to_bytes() == ReadingBatch.empty().to_bytes()
+
+
+def test_messages_and_readings_stand_in_the_order_they_were_added() -> None:
+    builder = BatchBuilder()
+    add(builder, 1, 2, boot="b1", seq=1)
+    add(builder, boot=None, seq=None)
+    add(builder, 3, boot="b2", seq=1)
+    add(builder, 4, boot="b1", seq=2)
+    assert (builder.messages, len(builder)) == (4, 4)
+    batch = builder.build()
+    assert batch.messages.gateway.tolist() == [7, 7, 7, 7]
+    assert batch.messages.boots == ("b1", "b2")
+    assert batch.messages.boot.tolist() == [0, -1, 1, 0]
+    assert batch.messages.sequence.tolist() == [1, NO_SEQUENCE, 1, 2]
+    assert batch.messages.backfill.tolist() == [False, True, False, False]
+    assert batch.message.tolist() == [0, 0, 2, 3]
+    assert batch.sensor.tolist() == [1, 2, 3, 4]
+    assert batch.quality.tolist() == [Quality.UNCERTAIN] * 4
+    assert batch.reason.tolist() == [Reason.NO_DEVICE_TIME] * 4
+    assert ReadingBatch.from_bytes(batch.to_bytes()).to_bytes() == batch.to_bytes()
+
+
+def test_a_built_batch_is_not_changed_by_what_is_added_later() -> None:
+    builder = BatchBuilder()
+    add(builder, 1, boot=None, seq=None)
+    before = builder.build().to_bytes()
+    batch = builder.build()
+    add(builder, 2, boot=None, seq=None)
+    assert batch.to_bytes() == before
