@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 import asyncpg
 import msgspec
 
+from store.partitions import Partitions
 from store.storage import Storage, read_storage
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
@@ -78,6 +79,7 @@ class Database:
 
     Attributes:
         available: whether the newest attempt to use it reached the server; False before any.
+        partitions: the time partitions known here (plain storage).
     """
 
     def __init__(self, pool: asyncpg.Pool, *, timeout_s: float) -> None:
@@ -85,6 +87,7 @@ class Database:
         self._timeout_s = timeout_s
         self._storage: Storage | None = None
         self.available = False
+        self.partitions = Partitions()
 
     @classmethod
     async def connect(

@@ -1,0 +1,217 @@
+"""The one writer: everything the fold made of a stretch of the journal, in one transaction.
+
+Guarded by the journal position that the same transaction moves: what is behind it was stored
+before and is not stored again, so a stretch can be committed any number of times, cut any way.
+Readings take the fast path, a binary COPY, when the fold says that they are newer than any other
+of their sensor; the rest, and everything if the fast path meets a row that is there already
+(a journal was lost), goes through `store.late`.
+
+An ordinary commit does not wait for the disk: what a crash of PostgreSQL could take back is still
+in the journal, which is trimmed only through a stored checkpoint. A commit that carries a
+checkpoint waits, and with it everything before it is on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import asyncpg
+import numpy as np
+
+from alerting.alarms import Alarm, Transition
+from alerting.outcome import Verdict
+from domain.entries import Entry, EntryKind
+from domain.readings import ReadingBatch
+from store.database import Connection, Database
+from store.decisions import check_transitions, write_alarms, write_outbox, write_transitions
+from store.late import merge_rows
+from store.packing import COLUMNS, Rows, kept_rows
+from store.partitions import Partition
+from store.recovery import Recovered, open_epoch, record_hole, recover, save_checkpoint
+
+__all__ = [
+    "Commit",
+    "Committed",
+    "Recovered",
+    "StaleJournal",
+    "commit",
+    "open_epoch",
+    "record_hole",
+    "recover",
+]
+
+CHANNEL: Final = "vedette_transitions"
+"""The bell: notified with the new position when transitions were stored."""
+MINUTE_US: Final = 60_000_000
+
+
+class StaleJournal(Exception):
+    """The database follows another journal, or a later place than this writer believes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Commit:
+    """A stretch of the journal, folded: everything up to and including `position`.
+
+    Attributes:
+        journal_id: The journal it is from.
+        position: Last entry of the stretch.
+        batches: (position, batch, verdict) of its batches, in order.
+        transitions: (position, ordinal, transition) of its transitions, in order.
+        alarms: Alarms it changed, each as it stands afterwards.
+        checkpoint: The fold's state after `position`, when one is due.
+        entries: Program and act entries of the stretch, kept for replays.
+    """
+
+    journal_id: str
+    position: int
+    batches: Sequence[tuple[int, ReadingBatch, Verdict]] = ()
+    transitions: Sequence[tuple[int, int, Transition]] = ()
+    alarms: Sequence[Alarm] = ()
+    checkpoint: bytes | None = None
+    entries: Sequence[tuple[int, Entry]] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit did.
+
+    Attributes:
+        rows: Readings it brought (those behind the stored position left out).
+        duplicates: Of these, ignored: the same value was there.
+        corrections: Earlier values that were moved aside.
+        fast: Whether all fresh readings took the fast path.
+    """
+
+    rows: int = 0
+    duplicates: int = 0
+    corrections: int = 0
+    fast: bool = True
+
+
+class _Met(Exception):
+    """A row of the fast path is there already."""
+
+
+async def commit(database: Database, change: Commit) -> Committed:
+    """Store a stretch; idempotent.
+
+    Raises:
+        StaleJournal: the database follows another journal (`open_epoch` comes first).
+        store.decisions.ReplayDiffers: a transition stored before reads differently now.
+        DatabaseUnavailable: nothing is known to be stored; commit it again.
+    """
+    rows = kept_rows(change.batches)
+    storage = await database.storage()
+    async with database.connection() as connection:
+        fast = True
+        for attempt in range(3):
+            try:
+                home = None
+                if not storage.hypertables:
+                    home = await _partition_for(database, connection, rows)
+                return await _commit_once(connection, change, rows, home, fast=fast)
+            except _Met:
+                fast = False
+            except (asyncpg.CheckViolationError, asyncpg.UndefinedTableError):
+                if attempt == 2:
+                    raise
+                database.partitions.forget()  # retention dropped what we thought was there
+        raise AssertionError("the merging path cannot meet a row")
+
+
+async def _partition_for(
+    database: Database, connection: Connection, rows: Rows
+) -> Partition | None:
+    """Make sure that every row has a partition; the one that holds all of them, if one does."""
+    if not len(rows):
+        return None
+    partitions = database.partitions
+    now = int(rows.received.max())
+    await partitions.ensure(connection, "readings", rows.ts, now=now)
+    return partitions.holding("readings", int(rows.ts.min()), int(rows.ts.max()))
+
+
+async def _commit_once(
+    connection: Connection, change: Commit, rows: Rows, home: Partition | None, *, fast: bool
+) -> Committed:
+    async with connection.transaction():
+        spine = await connection.fetchrow(
+            "SELECT set_config('synchronous_commit', $1, true), journal_id, position, "
+            "closing_through FROM spine FOR UPDATE",
+            "off" if change.checkpoint is None else "on",
+        )
+        assert spine is not None
+        if spine["journal_id"] != change.journal_id:
+            raise StaleJournal(
+                f"the database follows journal {spine['journal_id']}, not {change.journal_id}"
+            )
+        stored: int = spine["position"]
+        rows = rows.where(rows.position > stored)
+        committed = await _write_rows(connection, rows, home, fast=fast)
+        await _mark_dirty(connection, rows, spine["closing_through"])
+        await check_transitions(connection, change.transitions, stored=stored)
+        transitions = [each for each in change.transitions if each[0] > stored]
+        await write_transitions(connection, transitions)
+        await write_alarms(connection, [a for a in change.alarms if a.position > stored])
+        await write_outbox(connection, transitions, change.alarms)
+        await _keep_entries(connection, change.entries, stored=stored)
+        if change.checkpoint is not None:
+            await save_checkpoint(connection, change.journal_id, change.position, change.checkpoint)
+        if change.position > stored:
+            await connection.execute("UPDATE spine SET position = $1", change.position)
+        if transitions:
+            await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, str(change.position))
+        return committed
+
+
+async def _write_rows(
+    connection: Connection, rows: Rows, home: Partition | None, *, fast: bool
+) -> Committed:
+    fresh = rows.where(rows.fresh) if fast else rows.where(np.zeros(len(rows), np.bool_))
+    others = rows.where(~rows.fresh) if fast else rows
+    if len(fresh):
+        try:
+            await connection.copy_to_table(
+                "readings" if home is None else home.name,
+                source=fresh.stream(),
+                columns=COLUMNS,
+                format="binary",
+            )
+        except asyncpg.UniqueViolationError as error:
+            raise _Met from error
+    if not len(others):
+        return Committed(rows=len(rows), fast=fast)
+    merged = await merge_rows(connection, others)
+    return Committed(len(rows), merged.duplicates, merged.corrections, fast)
+
+
+async def _mark_dirty(connection: Connection, rows: Rows, closing_through: int | None) -> None:
+    """Ask for the minutes that are rolled up already, or just being, to be rolled up again."""
+    if closing_through is None or not len(rows):
+        return
+    behind = rows.ts < closing_through
+    if not behind.any():
+        return
+    pairs = np.unique(
+        np.stack([rows.ts[behind] // MINUTE_US, rows.sensor[behind].astype(np.int64)]), axis=1
+    )
+    await connection.execute(
+        "INSERT INTO rollup_dirty (bucket, sensor) "
+        "SELECT * FROM unnest($1::timestamptz[], $2::integer[]) ON CONFLICT DO NOTHING",
+        (pairs[0] * MINUTE_US).tolist(),
+        pairs[1].tolist(),
+    )
+
+
+async def _keep_entries(
+    connection: Connection, entries: Sequence[tuple[int, Entry]], *, stored: int
+) -> None:
+    wanted = (EntryKind.PROGRAM, EntryKind.ACT)
+    await connection.executemany(
+        "INSERT INTO kept_entries (position, kind, stored_at, payload) "
+        "VALUES ($1, $2, now(), $3) ON CONFLICT DO NOTHING",
+        [(p, int(e.kind), e.payload) for p, e in entries if p > stored and e.kind in wanted],
+    )
