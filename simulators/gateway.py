@@ -1,0 +1,249 @@
+"""One simulated gateway: an ordinary MQTT client with memory, and with bad habits on request.
+
+It logs in as itself, says that it is online (and leaves a last will), publishes its outbox in
+order of `seq` with QoS 1, forgets a message only when the service's receipt covers it, and after a
+reconnect sends again what has no receipt. Its `Conduct` makes it lose its line, lie about the
+time, repeat or reorder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import aiomqtt
+import msgspec
+
+from domain.wire import OutgoingReading, encode_message, encode_status
+from simulators.broker import Broker, Login, topic
+from simulators.conduct import Conduct
+from simulators.outbox import Outbox, Stored
+
+CAPACITY: Final = 5000
+"""Messages a box keeps while nobody receipts them: some hours of its own traffic."""
+BACKFILL_AFTER_US: Final = 15 * 60 * 1_000_000
+"""Older than this goes to `backfill`: the contract's border between live and historical."""
+RESEND_AFTER_S: Final = 60.0
+"""Without any receipt for so long, all unreceipted messages are sent again; doubles up to ten-fold."""
+BURST: Final = 200
+LONGEST_PAUSE_S: Final = 30.0
+
+
+class _Receipt(msgspec.Struct):
+    boot: str | None
+    stored: int
+
+
+class _Rejected(msgspec.Struct):
+    seq: int | None = None
+    errors: list[dict[str, str]] = []
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What went over the line, counted; shared by all gateways of a player."""
+
+    published: int = 0
+    readings: int = 0
+    receipted: int = 0
+    rejected: int = 0
+    connects: int = 0
+    disconnects: int = 0
+    last_rejection: str | None = None
+
+
+class SimulatedGateway:
+    """A gateway's MQTT side. `put` readings into it at any time; `run` keeps it on the line.
+
+    Args:
+        gateway: its id.
+        broker: where to connect.
+        login: its own credentials.
+        boot: names this run; `seq` starts at 1 within it.
+        clock: true time of the gateway, int64 µs UTC (its conduct may falsify it).
+        conduct: its habits, read anew for each message.
+        traffic: counts.
+        seed: of its dice.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        *,
+        broker: Broker,
+        login: Login,
+        boot: str,
+        clock: Callable[[], int],
+        conduct: Conduct,
+        traffic: Traffic,
+        seed: int = 0,
+    ) -> None:
+        self.id = gateway
+        self._broker, self._login, self._boot, self._clock = broker, login, boot, clock
+        self._conduct, self._traffic = conduct, traffic
+        self._dice = random.Random(f"{seed}/{gateway}")  # noqa: S311 - a simulation, no secret
+        self.outbox = Outbox(CAPACITY)
+        self._something = asyncio.Event()
+        self._receipts_seen = False
+        self._last_progress = 0.0
+        self._patience_s = RESEND_AFTER_S
+
+    def put(self, time_us: int, readings: tuple[OutgoingReading, ...]) -> None:
+        """Store a message of readings sampled at `time_us`; it is sent as soon as the line allows."""
+        self.outbox.put(time_us + self._conduct.clock_offset_us, readings)
+        self._something.set()
+
+    async def run(self, connecting: asyncio.Semaphore) -> None:
+        """Stay connected until cancelled; reconnects with growing pauses.
+
+        Args:
+            connecting: bounds how many gateways log in at a time.
+
+        Raises:
+            asyncio.CancelledError: the caller's way to stop it.
+        """
+        pause_s = 0.5
+        while True:
+            if self._conduct.offline:
+                await asyncio.sleep(0.5)
+                continue
+            try:
+                await self._session(connecting)
+                pause_s = 0.5
+            except aiomqtt.MqttError:
+                await asyncio.sleep(pause_s * self._dice.uniform(0.7, 1.3))
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _session(self, connecting: asyncio.Semaphore) -> None:
+        """One connection, until the line is cut on purpose.
+
+        Raises:
+            aiomqtt.MqttError: refused or lost.
+        """
+        client = aiomqtt.Client(
+            self._broker.host,
+            self._broker.port,
+            identifier=self.id,
+            username=self._login.username,
+            password=self._login.password,
+            tls_context=self._broker.tls,
+            will=aiomqtt.Will(
+                topic(self.id, "status"), encode_status(online=False), qos=1, retain=True
+            ),
+            keepalive=30,
+        )
+        async with connecting:
+            await client.__aenter__()
+        try:
+            self._traffic.connects += 1
+            await client.subscribe(
+                [(topic(self.id, "receipt"), 1), (topic(self.id, "rejected"), 1)]
+            )
+            await client.publish(
+                topic(self.id, "status"), encode_status(online=True), qos=1, retain=True
+            )
+            self.outbox.rewind()
+            await self._talk(client)
+        finally:
+            self._traffic.disconnects += 1
+            await _pull_the_plug(client)
+
+    async def _talk(self, client: aiomqtt.Client) -> None:
+        """Send and listen until the line is cut on purpose."""
+        loop = asyncio.get_running_loop()
+        self._last_progress = loop.time()
+        listening = loop.create_task(self._listen(client), name=f"gateway {self.id} listens")
+        try:
+            while not self._conduct.offline and not listening.done():
+                self._something.clear()
+                await self._send_waiting(client)
+                self._send_again_if_forgotten(loop.time())
+                try:
+                    await asyncio.wait_for(self._something.wait(), 2.0)
+                except TimeoutError:
+                    continue
+        finally:
+            listening.cancel()
+            outcome = (await asyncio.gather(listening, return_exceptions=True))[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+
+    async def _send_waiting(self, client: aiomqtt.Client) -> None:
+        while waiting := self.outbox.unsent(BURST):
+            if self._conduct.reorder:
+                waiting = self._shuffled(waiting)
+            for message in waiting:
+                if self._conduct.offline:
+                    return
+                for _ in range(2 if self._dice.random() < self._conduct.repeat else 1):
+                    await self._publish(client, message)
+                self.outbox.mark_sent(message)
+
+    async def _publish(self, client: aiomqtt.Client, message: Stored) -> None:
+        sent = self._clock() + self._conduct.clock_offset_us
+        leaf = "backfill" if sent - message.time > BACKFILL_AFTER_US else "telemetry"
+        payload = encode_message(
+            message.readings, time=message.time, sent=sent, boot=self._boot, seq=message.seq
+        )
+        await client.publish(topic(self.id, leaf), payload, qos=1)
+        self._traffic.published += 1
+        self._traffic.readings += len(message.readings)
+
+    def _shuffled(self, waiting: list[Stored]) -> list[Stored]:
+        """Swap some neighbours."""
+        mixed = list(waiting)
+        for k in range(len(mixed) - 1):
+            if self._dice.random() < self._conduct.reorder:
+                mixed[k], mixed[k + 1] = mixed[k + 1], mixed[k]
+        return mixed
+
+    def _send_again_if_forgotten(self, now: float) -> None:
+        """A service that gave receipts before and is silent now may have lost something."""
+        if (
+            self._receipts_seen
+            and len(self.outbox)
+            and now - self._last_progress > self._patience_s
+        ):
+            self.outbox.rewind()
+            self._something.set()
+            self._last_progress = now
+            self._patience_s = min(2 * self._patience_s, 10 * RESEND_AFTER_S)
+
+    async def _listen(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            payload = (
+                bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
+            )
+            if message.topic.value.endswith("/receipt"):
+                self._take_receipt(payload)
+            else:
+                self._take_rejection(payload)
+
+    def _take_receipt(self, payload: bytes) -> None:
+        receipt = msgspec.json.decode(payload, type=_Receipt)
+        if receipt.boot != self._boot:
+            return
+        self._traffic.receipted += self.outbox.receipted(receipt.stored)
+        self._receipts_seen = True
+        self._last_progress = asyncio.get_running_loop().time()
+        self._patience_s = RESEND_AFTER_S
+
+    def _take_rejection(self, payload: bytes) -> None:
+        rejected = msgspec.json.decode(payload, type=_Rejected)
+        self._traffic.rejected += 1
+        self._traffic.last_rejection = f"{self.id} seq {rejected.seq}: {rejected.errors[:3]}"
+
+
+async def _pull_the_plug(client: aiomqtt.Client) -> None:
+    """Leave as a box without power does: no DISCONNECT, so the broker sends the last will."""
+    line = client._client.socket()  # noqa: SLF001 - aiomqtt has no public way to fail
+    if isinstance(line, socket.socket):
+        with contextlib.suppress(OSError):  # the line was gone already
+            line.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(aiomqtt.MqttError):  # that is what pulling the plug looks like here
+        await client.__aexit__(None, None, None)
