@@ -3,11 +3,11 @@
 # The service's role is no superuser. With TimescaleDB on the server, the extension is put into
 # the database. Safe to run again.
 set -eu
-: "${VEDETTE_DATABASE_PASSWORD:?the password that VEDETTE_DATABASE_URL uses}"
+: "${DATABASE_PASSWORD:?the password that VEDETTE_DATABASE_URL uses}"
 
-export VEDETTE_DATABASE_PASSWORD
+export DATABASE_PASSWORD
 psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres <<'SQL'
-\getenv password VEDETTE_DATABASE_PASSWORD
+\getenv password DATABASE_PASSWORD
 SELECT 'CREATE ROLE vedette LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'vedette') \gexec
 ALTER ROLE vedette PASSWORD :'password';
 SELECT 'CREATE DATABASE vedette OWNER vedette TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''C'''
