@@ -44,5 +44,5 @@ def decode_status(payload: bytes) -> bool | None:
     """Whether the gateway says it is online; None if the message says nothing readable."""
     try:
         return _decode_status(payload).online
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None

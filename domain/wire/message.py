@@ -50,6 +50,8 @@ class _Head(msgspec.Struct):
 NOT_AN_OBJECT: Final = Reading()
 """Stands in `Message.readings` for an element that is not an object."""
 
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for what it cannot read."""
 _decode_message: Final = msgspec.json.Decoder(Message).decode
 _decode_head: Final = msgspec.json.Decoder(_Head).decode
 
@@ -68,7 +70,7 @@ def parse(payload: bytes) -> tuple[Message, bool]:
         )
     try:
         return _decode_message(payload), True
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         return _parse_laxly(payload), False
 
 
@@ -106,7 +108,7 @@ def peek_sequence(payload: bytes) -> tuple[str | None, int | None]:
     """
     try:
         head = _decode_head(payload)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         head = _head_of_unreadable(payload)
     try:
         boot, seq = check_boot(head.boot), check_sequence(head.seq)

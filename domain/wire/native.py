@@ -232,6 +232,8 @@ def _time(given: Any, of_message: int | None, flags: int) -> tuple[int, int]:
 
 
 def _quality(letter: Any) -> Quality:
+    if letter is None:
+        return Quality.GOOD
     quality = QUALITY_LETTERS.get(letter) if type(letter) is str else None
     if quality is None:
         letters = " ".join(QUALITY_LETTERS)
