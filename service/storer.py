@@ -200,11 +200,12 @@ class Storer:
             ],
             alarms=list({a.id: a for item in items for a in item.outcome.alarms}.values()),
             checkpoint=checkpoint,
+            entries=[(item.position, item.entry) for item in items],
         )
         attempt = 0
         while True:
             try:
-                await commit(database, change)
+                done = await commit(database, change)
                 break
             except DatabaseUnavailable as error:
                 if self.available or attempt == 0:
@@ -218,6 +219,9 @@ class Storer:
         self.committed = change.position
         self.committed_at = self._clock()
         self.commits += 1
+        self.rows += done.rows
+        self.duplicates += done.duplicates
+        self.corrections += done.corrections
         if state is not None and checkpoint is not None:
             await self._checkpointed(state, Checkpoint(self._journal.id, change.position, checkpoint))
 
