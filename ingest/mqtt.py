@@ -1,0 +1,318 @@
+"""The one place that speaks to the broker: a persistent session whose messages we acknowledge.
+
+A message is acknowledged when its taker says so, in groups, never by itself; that is why no
+client library is used (docs/decisions/0004-mqtt-client.md). Connecting, keeping alive,
+reconnecting with back-off and holding back when memory is full happen here; what a message means
+does not matter here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import ssl
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest import packets
+from ingest.packets import Control, Delivery, Kind, ProtocolViolation
+
+KEEP_ALIVE_S: Final = 15
+_PING_EVERY_S: Final = 5.0
+_ANSWER_TIMEOUT_S: Final = 10.0
+_SHORTEST_BACKOFF_S: Final = 0.1
+_LONGEST_BACKOFF_S: Final = 5.0
+_MOST_UNSENT: Final = 4 * 1024 * 1024
+"""Bytes of our own publishes that may wait for a broker that does not read."""
+_log = logging.getLogger("vedette.mqtt")
+
+Taker = Callable[[int, list[Delivery]], None]
+"""Takes a connection's number and what it brought, in order of arrival."""
+
+
+class BrokerRefused(Exception):
+    """The broker refuses the login or a subscription; the text says why."""
+
+
+class MqttSession:
+    """Our session with the broker; `run` keeps it connected.
+
+    Attributes:
+        ready: set while connected and subscribed, so that nothing published is lost.
+        connection: number of the current connection; acknowledgements of earlier ones are void.
+        fault: why there is no connection, or None.
+        unsent: publishes dropped because the broker did not read.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        client_id: str,
+        username: str = "",
+        password: str = "",
+        filters: Sequence[str],
+        take: Taker,
+        connected: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Describe the session; nothing is connected yet.
+
+        Args:
+            url: mqtt://host:port or mqtts://host:port, with user and password if not given apart.
+            client_id: Names the session at the broker; the same at every start.
+            username: Ours at the broker.
+            password: Ours at the broker.
+            filters: What to subscribe to.
+            take: Called from the event loop with every group of messages.
+            connected: Called after each (re)connect, before the first message is taken.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            raise ValueError(f"'{parts.scheme}://...' is no broker: use mqtt:// or mqtts://")
+        self._host = parts.hostname
+        self._tls = ssl.create_default_context() if parts.scheme == "mqtts" else None
+        self._port = parts.port or (8883 if self._tls else 1883)
+        self._login = packets.connect(
+            client_id=client_id,
+            username=username or unquote(parts.username or ""),
+            password=password or unquote(parts.password or ""),
+            keep_alive_s=KEEP_ALIVE_S,
+        )
+        self._filters = filters
+        self._take = take
+        self._connected = connected
+        self._wire: _Wire | None = None
+        self._holding_back = False
+        self._packet_id = 0
+        self.ready = asyncio.Event()
+        self.connection = 0
+        self.fault: str | None = "not connected yet"
+        self.unsent = 0
+
+    async def run(self) -> None:
+        """Stay connected until cancelled, whatever the broker does."""
+        backoff_s = _SHORTEST_BACKOFF_S
+        while True:
+            try:
+                await self._serve()
+            except (OSError, TimeoutError, BrokerRefused, ProtocolViolation) as fault:
+                if self.ready.is_set():
+                    backoff_s = _SHORTEST_BACKOFF_S
+                self._note_fault(fault)
+            self.ready.clear()
+            # Many services that lost one broker should not come back in step.
+            await asyncio.sleep(backoff_s * random.uniform(0.5, 1.0))  # noqa: S311 not a secret
+            backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+
+    def acknowledge(self, connection: int, packet_ids: Sequence[int]) -> None:
+        """Tell the broker that these messages are taken care of.
+
+        Args:
+            connection: The connection that brought them; if it is gone, nothing happens: the
+                broker sends them again and its numbers mean other messages.
+            packet_ids: As they were delivered; an `array("H")` costs least.
+        """
+        wire = self._wire
+        if wire is not None and connection == self.connection and packet_ids:
+            wire.acknowledge(np.asarray(packet_ids, np.uint16))
+
+    def publish(self, topic: str, payload: bytes, *, at_least_once: bool = False) -> bool:
+        """Send a message; False if it was dropped, for want of a connection or a reading broker."""
+        wire = self._wire
+        if wire is None or not self.ready.is_set() or wire.unsent_bytes > _MOST_UNSENT:
+            self.unsent += 1
+            return False
+        packet_id = 0
+        if at_least_once:
+            packet_id = self._packet_id = self._packet_id % 0xFFFF + 1
+        wire.send(packets.publish(topic, payload, packet_id))
+        return True
+
+    def hold_back(self, *, hold: bool) -> None:
+        """Stop (or go on) reading from the broker: its queue is longer than our memory."""
+        self._holding_back = hold
+        if self._wire is not None:
+            self._wire.hold_back(hold=hold)
+
+    async def _serve(self) -> None:
+        """One connection, from login to loss."""
+        loop = asyncio.get_running_loop()
+        self.connection += 1
+        async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+            _, wire = await loop.create_connection(
+                lambda: _Wire(self._deliver), self._host, self._port, ssl=self._tls
+            )
+        try:
+            self._wire = wire
+            wire.send(self._login)
+            refused = packets.refusal(await wire.answer(Kind.CONNACK))
+            if refused:
+                raise BrokerRefused(f"the broker at {self._host}:{self._port} refuses: {refused}")
+            self._connected()
+            wire.take_deliveries()
+            wire.send(packets.subscribe(1, self._filters))
+            granted = (await wire.answer(Kind.SUBACK))[2:]
+            if 0x80 in granted or len(granted) != len(self._filters):
+                refused_filters = ", ".join(
+                    wanted for wanted, code in zip(self._filters, granted, strict=False) if code > 2
+                )
+                raise BrokerRefused(f"the broker does not let us subscribe to {refused_filters}")
+            self.fault = None
+            self.ready.set()
+            _log.info("connected to the broker at %s:%d", self._host, self._port)
+            wire.hold_back(hold=self._holding_back)
+            await wire.keep_alive()
+        finally:
+            self._wire = None
+            wire.close()
+
+    def _deliver(self, deliveries: list[Delivery]) -> None:
+        self._take(self.connection, deliveries)
+
+    def _note_fault(self, fault: Exception) -> None:
+        text = str(fault) or "the broker does not answer"
+        if text != self.fault:
+            _log.warning("no connection to the broker at %s:%d: %s", self._host, self._port, text)
+        self.fault = text
+
+
+class _Wire(asyncio.Protocol):
+    """One TCP connection: packets in, packets out."""
+
+    def __init__(self, deliver: Callable[[list[Delivery]], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self._deliver = deliver
+        self._reader = packets.PacketReader()
+        self._transport: asyncio.Transport | None = None
+        self._answers: dict[Kind, asyncio.Future[bytes]] = {
+            kind: loop.create_future() for kind in (Kind.CONNACK, Kind.SUBACK)
+        }
+        self._lost: asyncio.Future[None] = loop.create_future()
+        self._unacknowledged: set[int] = set()
+        self._early: list[Delivery] | None = []
+        self._heard_at = loop.time()
+        self._held = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 tells the type
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
+        try:
+            deliveries, controls = self._reader.feed(data)
+        except ProtocolViolation as fault:
+            self._end(fault)
+            return
+        for control in controls:
+            self._control(control)
+        if self._early is not None:
+            self._early += deliveries
+        elif deliveries:
+            self._hand_on(deliveries)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(exc or ConnectionResetError("the broker closed the connection"))
+
+    def take_deliveries(self) -> None:
+        """Hand on what comes from now on, and what came right behind the CONNACK."""
+        early, self._early = self._early, None
+        if early:
+            self._hand_on(early)
+
+    def send(self, packet: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(packet)
+
+    @property
+    def unsent_bytes(self) -> int:
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    def acknowledge(self, packet_ids: NDArray[np.uint16]) -> None:
+        self._unacknowledged.difference_update(packet_ids.tolist())
+        self.send(packets.acknowledgements(packet_ids))
+
+    def hold_back(self, *, hold: bool) -> None:
+        if self._transport is None or self._transport.is_closing() or hold == self._held:
+            return
+        self._held = hold
+        self._heard_at = asyncio.get_running_loop().time()
+        if hold:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    async def answer(self, kind: Kind) -> bytes:
+        """The body of the first packet of this kind."""
+        async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+            return await self._answers[kind]
+
+    async def keep_alive(self) -> None:
+        """Ping until the connection is lost.
+
+        Raises:
+            OSError, TimeoutError, ProtocolViolation: why it was lost.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            done, _ = await asyncio.wait((self._lost,), timeout=_PING_EVERY_S)
+            if done:
+                await self._lost
+            # While we do not read, nothing can be heard.
+            if not self._held and loop.time() - self._heard_at > KEEP_ALIVE_S:
+                raise TimeoutError(f"the broker has said nothing for {KEEP_ALIVE_S} s")
+            self.send(packets.PINGREQ)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            if not self._transport.is_closing():
+                self.send(packets.DISCONNECT)
+            self._transport.close()
+        self._lost.cancel()
+        for answer in self._answers.values():
+            answer.cancel()
+
+    def _hand_on(self, deliveries: list[Delivery]) -> None:
+        """Hand on all but copies of messages we still have in hand.
+
+        A packet id belongs to one message until we acknowledge it (2.3.1), so a second delivery
+        under it is the same message, sent again because we took long.
+        """
+        known = self._unacknowledged
+        ids = [delivery.packet_id for delivery in deliveries if delivery.packet_id]
+        if known.isdisjoint(ids) and len(set(ids)) == len(ids):
+            known.update(ids)
+        else:
+            deliveries = [
+                delivery
+                for delivery in deliveries
+                if not delivery.packet_id or _add_new(known, delivery.packet_id)
+            ]
+        self._deliver(deliveries)
+
+    def _control(self, control: Control) -> None:
+        waiting = self._answers.get(control.kind)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(control.body)
+
+    def _end(self, fault: Exception) -> None:
+        waited_for: list[asyncio.Future[Any]] = [self._lost, *self._answers.values()]
+        for future in waited_for:
+            if not future.done():
+                future.set_exception(fault)
+                future.exception()  # who waits for it hears of it; nobody has to
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _add_new(known: set[int], number: int) -> bool:
+    """Add the number; False if it was there."""
+    if number in known:
+        return False
+    known.add(number)
+    return True

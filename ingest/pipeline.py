@@ -1,0 +1,381 @@
+"""`Ingest`: from message to durable batch to answer.
+
+    session -> _take -> [order] -> open batch -> sink -> acknowledge, receipts, rejections
+
+Only what the sink has returned for is acknowledged. While it cannot keep anything, the same batch
+is offered again and again; when memory is full, reading from the broker stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from domain.readings import MessageColumns, ReadingBatch
+from domain.sequence import SequenceTracker
+from domain.wire import (
+    Cause,
+    MalformedMessage,
+    Rejection,
+    decode_status,
+    encode_rejected,
+    peek_sequence,
+)
+from ingest.batching import Answer, Batch, BatchFigures, Batching
+from ingest.gateways import GatewayRecord, GatewayTags, GatewayView, never_heard
+from ingest.intake import IngestFigures, Intake
+from ingest.mqtt import MqttSession
+from ingest.ordering import Reordering
+from ingest.packets import Delivery
+from ingest.probing import PROBE_EVERY_S, Probing
+from ingest.quarantine import Quarantined
+from ingest.receipts import RECEIPT_EVERY_S, Receipts
+from ingest.topics import FILTERS, PROBE_TOPIC, Channel, Routes, rejected_topic
+
+_ORDER_EVERY_S: Final = 0.05
+_OVERHEAD: Final = 200
+"""Bytes a message takes beside its payload, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When a batch is closed, how far memory goes, what the broker does after a reconnect.
+
+    Attributes:
+        batch_readings: a batch of this many readings is closed.
+        batch_age_s: and so is one this old; with the former, the trade of delay for throughput.
+        most_bytes: of messages not yet durable; beyond it nothing more is read.
+        redelivery_s: how long after a connect the broker may send unacknowledged messages again
+            behind newer ones; 0 for one that sends them first.
+        caught_up_s: with what delay we still count as listening.
+    """
+
+    batch_readings: int = 5000
+    batch_age_s: float = 0.01
+    most_bytes: int = 64 * 1024 * 1024
+    redelivery_s: float = 0.0
+    caught_up_s: float = 5.0
+
+
+class Posted(NamedTuple):
+    """What became of telemetry posted over HTTP; it is durable."""
+
+    boot: str | None
+    stored: int | None
+    errors: tuple[Rejection, ...]
+
+
+class _Message(NamedTuple):
+    """A message that waits for its turn."""
+
+    gateway: GatewayTags
+    record: GatewayRecord
+    delivery: Delivery
+    connection: int
+    received: int
+    backfill: bool
+
+
+class Ingest:
+    """Takes what gateways send and gives it to the sink; `run` it as one task.
+
+    Attributes:
+        figures: counts for the metrics.
+        sequences: what is settled per gateway; changed here only.
+        session: the MQTT session; None without a broker.
+    """
+
+    def __init__(
+        self,
+        *,
+        sink: Callable[[ReadingBatch], Awaitable[object]],
+        tags: Callable[[str], GatewayTags | None],
+        clock: Callable[[], int],
+        sequences: SequenceTracker,
+        quarantine: Callable[[Quarantined], None],
+        timing: Timing = Timing(),
+        on_batch: Callable[[BatchFigures], None] = lambda _figures: None,
+    ) -> None:
+        """Wire it up; nothing runs yet.
+
+        Args:
+            sink: Makes a batch durable; raises `JournalUnavailable` if it cannot. Whatever else
+                it raises ends `run`.
+            tags: A gateway's number and tags by its id; None if it is not registered.
+            clock: µs UTC.
+            sequences: What is settled at the start. Taken over: pass a copy.
+            quarantine: Told of every message refused, wholly or in part; must not block.
+            timing: Sizes and times.
+            on_batch: Told of every durable batch.
+        """
+        self._tags = tags
+        self._clock = clock
+        self._timing = timing
+        self.sequences = sequences
+        self.session: MqttSession | None = None
+        self._routes = Routes()
+        self._records: dict[int, GatewayRecord] = {}
+        self._intake = Intake(quarantine)
+        self._batching = Batching(
+            sink,
+            self._settle,
+            full_readings=timing.batch_readings,
+            full_age_s=timing.batch_age_s,
+            on_batch=on_batch,
+        )
+        self._order = Reordering[_Message](sequences, window_s=2 * timing.redelivery_s)
+        self._probing = Probing(redelivery_s=timing.redelivery_s, caught_up_s=timing.caught_up_s)
+        self._receipts = Receipts(sequences, self._publish)
+
+    def connect_to(
+        self, url: str, *, client_id: str, username: str = "", password: str = ""
+    ) -> MqttSession:
+        """Say which broker to take messages from, before `run`.
+
+        Returns:
+            The session; its `ready` is set while the broker keeps messages for us.
+        """
+        self.session = MqttSession(
+            url,
+            client_id=client_id,
+            username=username,
+            password=password,
+            filters=FILTERS,
+            take=self._take,
+            connected=self._on_connect,
+        )
+        return self.session
+
+    async def run(self) -> None:
+        """Take, make durable and answer, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            if self.session is not None:
+                group.create_task(self.session.run(), name="ingest-mqtt")
+                group.create_task(self._send_probes(), name="ingest-probes")
+                group.create_task(self._keep_order(), name="ingest-order")
+                group.create_task(self._send_receipts(), name="ingest-receipts")
+            group.create_task(self._batching.run(), name="ingest-batches")
+
+    @property
+    def figures(self) -> IngestFigures:
+        return self._intake.figures
+
+    @property
+    def listening(self) -> bool:
+        """Whether silence is the gateways' own: connected, and all the broker had is durable."""
+        session = self.session
+        return (
+            session is not None
+            and session.ready.is_set()
+            and self._probing.is_listening(asyncio.get_running_loop().time())
+        )
+
+    @property
+    def faults(self) -> list[str]:
+        """What keeps messages from becoming durable, or silence from being judged, now."""
+        found = [self._batching.fault] if self._batching.fault else []
+        session = self.session
+        if session is not None and session.fault:
+            found.append(session.fault)
+        elif session is not None and self._probing.is_lost(asyncio.get_running_loop().time()):
+            found.append(
+                f"what is published on {PROBE_TOPIC} does not come back: let the service's own "
+                "user publish there, or reduce the load; until then silence cannot be judged"
+            )
+        return found
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of messages taken and not yet durable, about."""
+        return self._batching.waiting_bytes + self._order.held_bytes
+
+    def gateway(self, number: int) -> GatewayView:
+        """What is known of one gateway right now."""
+        record = self._records.get(number)
+        return record.view(self.sequences) if record else never_heard(number, self.sequences)
+
+    async def post(self, gateway: str, payload: bytes, *, backfill: bool) -> Posted:
+        """Take one message that came over HTTP; returns when it is durable.
+
+        Raises:
+            MalformedMessage: nothing of it could be used, or there is no such gateway.
+            JournalUnavailable: it could not be kept; the sender must try again.
+        """
+        known = self._tags(gateway)
+        if known is None:
+            raise MalformedMessage(f"gateway '{gateway}' is not registered", Cause.TOPIC)
+        record = self._record(gateway, known.number)
+        topic = f"POST /telemetry/{gateway}"
+        batch = self._batching.open()
+        read = self._intake.read(batch, known, record, payload, self._clock(), topic, backfill)
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        batch.posts.append(durable)
+        self._batching.added(batch, len(payload) + _OVERHEAD)
+        await durable
+        if isinstance(read, MalformedMessage):
+            raise read
+        stored = self.sequences.stored(known.number)
+        through = stored[1] if stored and stored[0] == read.boot and read.seq else None
+        return Posted(read.boot, through, read.errors)
+
+    def violation(self, gateway: str, topic: str) -> None:
+        """Answer a publish outside a gateway's own topics, which the broker dropped."""
+        self.figures.violations += 1
+        reason = f"gateway '{gateway}' may not publish on '{topic}'; the message was dropped"
+        errors = (Rejection("topic", reason, Cause.TOPIC),)
+        known = self._tags(gateway)
+        record = self._record(gateway, known.number) if known else None
+        self._intake.refuse(gateway, record, topic, self._clock(), errors, b"")
+        self._answer(Answer(gateway, None, None, errors))
+
+    def _on_connect(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._probing.connected(now)
+        self._order.open(now)
+
+    def _take(self, connection: int, deliveries: list[Delivery]) -> None:
+        received = self._clock()
+        find, tags, records = self._routes.find, self._tags, self._records
+        for delivery in deliveries:
+            channel, gateway = find(delivery.topic)
+            if channel is not Channel.TELEMETRY and channel is not Channel.BACKFILL:
+                self._take_other(channel, gateway, delivery, connection)
+                continue
+            known = tags(gateway)
+            if known is None:
+                self._take_unregistered(gateway, delivery, connection, received)
+                continue
+            record = records.get(known.number) or self._record(gateway, known.number)
+            backfill = channel is Channel.BACKFILL
+            message = _Message(known, record, delivery, connection, received, backfill)
+            if self._order.is_open:
+                self._take_in_order(message)
+            else:
+                self._add(message)
+        self._hold_back_if_full()
+
+    def _add(self, message: _Message) -> None:
+        gateway, record, delivery, connection, received, backfill = message
+        payload = delivery.payload
+        batch = self._batching.open()
+        self._intake.read(batch, gateway, record, payload, received, delivery.topic, backfill)
+        batch.acknowledge_later(connection, delivery.packet_id)
+        self._batching.added(batch, len(payload) + _OVERHEAD)
+
+    def _take_in_order(self, message: _Message) -> None:
+        boot, seq = peek_sequence(message.delivery.payload)
+        number = message.gateway.number
+        if seq is None:
+            self._add(message)
+        elif self.sequences.seen(number, boot, seq):
+            self.figures.repeated += 1
+            self._receipts.owe([(number, message.record.id)])
+            self._acknowledge_now(message.connection, message.delivery)
+        else:
+            size = len(message.delivery.payload) + _OVERHEAD
+            for ready in self._order.arrange(number, boot, seq, message, size):
+                self._add(ready)
+
+    def _take_other(
+        self, channel: Channel, gateway: str, delivery: Delivery, connection: int
+    ) -> None:
+        if channel is Channel.PROBE:
+            self._take_probe(delivery.payload)
+        elif channel is Channel.STATUS:
+            self._take_status(gateway, delivery.payload)
+        else:
+            self.figures.foreign += 1
+        self._acknowledge_now(connection, delivery)
+
+    def _take_probe(self, payload: bytes) -> None:
+        sent_at = self._probing.sent_at(payload)
+        if sent_at is None:
+            return
+        if self._batching.is_idle:
+            self._probing.settled(sent_at)
+        else:
+            self._batching.open().probes.append(sent_at)
+
+    def _take_status(self, gateway: str, payload: bytes) -> None:
+        known, online = self._tags(gateway), decode_status(payload)
+        if known is None or online is None:
+            return
+        self._record(gateway, known.number).online = online
+        if online:
+            # It may have missed its last receipt while it was away.
+            self._receipts.owe([(known.number, gateway)])
+
+    def _take_unregistered(
+        self, gateway: str, delivery: Delivery, connection: int, received: int
+    ) -> None:
+        boot, seq = peek_sequence(delivery.payload)
+        reason = f"gateway '{gateway}' is not registered; add it under Gateways"
+        errors = (Rejection("", reason, Cause.TOPIC),)
+        topic = delivery.topic.decode("utf-8", "replace")
+        self._intake.refuse(gateway, None, topic, received, errors, delivery.payload)
+        self._answer(Answer(gateway, boot, seq, errors))
+        self._acknowledge_now(connection, delivery)
+
+    def _acknowledge_now(self, connection: int, delivery: Delivery) -> None:
+        if self.session is not None and delivery.packet_id:
+            self.session.acknowledge(connection, [delivery.packet_id])
+
+    def _settle(self, batch: Batch, messages: MessageColumns) -> None:
+        """A batch is durable: everybody who waited for it hears of it."""
+        self.sequences.apply(messages)
+        if self.session is not None:
+            self.session.acknowledge(batch.connection, batch.packet_ids)
+        for answer in batch.answers:
+            self._answer(answer)
+        for sent_at in batch.probes:
+            self._probing.settled(sent_at)
+        for number in batch.heard:
+            self._receipts.owe([(number, self._records[number].id)])
+        for waiting in batch.posts:
+            if not waiting.done():
+                waiting.set_result(None)
+        self._hold_back_if_full()
+
+    def _answer(self, answer: Answer) -> None:
+        payload = encode_rejected(answer.boot, answer.seq, answer.errors)
+        if self.session is not None:
+            self.session.publish(rejected_topic(answer.gateway), payload, at_least_once=True)
+
+    def _hold_back_if_full(self) -> None:
+        if self.session is None:
+            return
+        waiting = self.waiting_bytes
+        if waiting > self._timing.most_bytes:
+            self.session.hold_back(hold=True)
+        elif waiting < self._timing.most_bytes // 2:
+            self.session.hold_back(hold=False)
+
+    async def _keep_order(self) -> None:
+        while True:
+            await asyncio.sleep(_ORDER_EVERY_S)
+            if self._order.is_open:
+                for message in self._order.due(asyncio.get_running_loop().time()):
+                    self._add(message)
+
+    async def _send_probes(self) -> None:
+        while True:
+            await asyncio.sleep(PROBE_EVERY_S)
+            payload = self._probing.payload(asyncio.get_running_loop().time())
+            if self.session is not None and self.session.ready.is_set():
+                self.session.publish(PROBE_TOPIC, payload, at_least_once=True)
+
+    async def _send_receipts(self) -> None:
+        while True:
+            await asyncio.sleep(RECEIPT_EVERY_S)
+            self._receipts.send(self._clock())
+
+    def _publish(self, topic: str, payload: bytes) -> bool:
+        return self.session is not None and self.session.publish(topic, payload)
+
+    def _record(self, gateway: str, number: int) -> GatewayRecord:
+        record = self._records.get(number)
+        if record is None or record.id != gateway:
+            record = self._records[number] = GatewayRecord(gateway, number)
+        return record
