@@ -54,6 +54,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """Of the limit: standard and clause."""
     count: int
     """Activations in this episode."""
+    annunciated: bool = True
+    """False while it has only ever been suppressed or out of service: nobody need acknowledge it."""
     over_range: bool = False
     late: bool = False
     acknowledged_by: str | None = None
@@ -97,6 +99,18 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     """`Reason` bits of the reading that decided it."""
 
 
+RefusalCode = Literal[
+    "unknown_alarm",
+    "already",
+    "not_allowed",
+    "changed",
+    "reason_required",
+    "shelf_too_long",
+    "shelf_in_past",
+]
+"""`already`: the alarm is as the act would make it; `changed`: it is not as the operator saw it."""
+
+
 class Act(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator did, with the state he saw. Journalled before it is judged."""
 
@@ -124,5 +138,5 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """Why an act was not legal, and the alarm as it stands (None: there is no such open alarm)."""
 
     act: str
-    code: Literal["unknown_alarm", "already", "not_allowed", "shelf_too_long", "shelf_in_past"]
+    code: RefusalCode
     alarm: Alarm | None

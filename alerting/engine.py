@@ -1,0 +1,381 @@
+"""The judge: a pure function from (program, state, entry) to (state, what changed).
+
+Everything a result depends on is an argument: no clock, no settings, no I/O. `docs/judging.md`
+says what is judged and why; this file is the order in which it happens.
+
+    step   messages and readings in arrival order
+    tick   one second of server time: delays that end in silence, staleness, shelves, re-alarms
+    act    one act of one person
+
+**The law.** However a stream is cut into batches, the transitions are the same. It holds because
+the work on a batch is of two kinds. What every reading needs is done for whole columns, and is
+per sensor either independent of the other readings or a running maximum. What changes something
+is done one by one, in arrival order: a message of a silent gateway, a clock sample that matters,
+a reading outside its sensor's window. A set-back clock cuts the batch, which by the law is free.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerting.alarms import Act, Refusal
+from alerting.arrival import AT_WORK, FUTURE_US, JUDGED, LATE_US, OLD_US, ages, order, worth
+from alerting.clock_alarms import judge_clock, note_future
+from alerting.clocks import TOLERANCE_US, Clocks, SetBack, observe_clocks
+from alerting.conditions import ACTIVE, FOREVER, NEVER, PENDING
+from alerting.judgement import Cause, Judgement
+from alerting.lifecycle import NO_COVER, acted, moved, refused, unshelved
+from alerting.outcome import Outcome, Verdict
+from alerting.program import HIGH_SLOTS, Program
+from alerting.readings import judge_reading, rest
+from alerting.silence import end_gateway_silence, notice_silence
+from alerting.state import Draft, State
+from domain.entries import Tick
+from domain.readings import MICROSECONDS, ReadingBatch, Reason
+
+
+def step(
+    program: Program, state: State, batch: ReadingBatch, *, position: int = 0
+) -> tuple[State, Outcome]:
+    """Judge a batch of readings.
+
+    Args:
+        program: the limits and who is judged by them.
+        state: from `initial_state`, `carry_over`, `State.from_bytes` or an earlier turn, under
+            this very program; left untouched.
+        batch: n readings and their messages, in arrival order.
+        position: of the batch in the journal. Alarms raised here are named by it, so entries
+            that raise alarms need positions of their own.
+
+    Returns:
+        The next state, and an outcome with a verdict of n rows.
+    """
+    draft = Draft(state)
+    outcome = advance(program, draft, batch, position)
+    return draft.freeze(), outcome
+
+
+def tick(program: Program, state: State, tick: Tick, *, position: int = 0) -> tuple[State, Outcome]:
+    """Let one second of server time pass."""
+    draft = Draft(state)
+    outcome = advance_tick(program, draft, tick, position)
+    return draft.freeze(), outcome
+
+
+def act(program: Program, state: State, act: Act, *, position: int = 0) -> tuple[State, Outcome]:
+    """Judge an operator's act. An illegal one changes nothing and is answered by a refusal."""
+    draft = Draft(state)
+    outcome = advance_act(program, draft, act, position)
+    return draft.freeze(), outcome
+
+
+# -- batches -------------------------------------------------------------------------------------
+
+
+def advance(program: Program, draft: Draft, batch: ReadingBatch, position: int) -> Outcome:
+    """`step`, written into a draft."""
+    work = Judgement(program, draft, position)
+    clocks = observe_clocks(program, draft, batch)
+    age = ages(batch.messages, batch.message, batch.time, batch.reason, clocks.offset)
+    count = len(batch)
+    verdict = Verdict(
+        quality=batch.quality.copy(),
+        reason=batch.reason.copy(),
+        kept=np.zeros(count, np.bool_),
+        live=np.zeros(count, np.bool_),
+        fresh=np.zeros(count, np.bool_),
+        age=age,
+    )
+    _hear(draft, clocks.row)
+    cuts = [0, *(slip.message for slip in clocks.set_back), len(batch.messages)]
+    slips = (None, *clocks.set_back)
+    for (begin, end), slip in zip(pairwise(cuts), slips, strict=True):
+        if slip is not None:
+            _set_back(program, draft, slip)
+        _judge_messages(work, batch, clocks, verdict, begin, end)
+    return work.outcome(verdict)
+
+
+def _hear(draft: Draft, row: NDArray[np.intp]) -> None:
+    """Every gateway with a message has been heard (its silence ends where the message stands)."""
+    if (row >= 0).any():
+        draft.own_gateways().heard[row[row >= 0]] = draft.listened
+
+
+def _set_back(program: Program, draft: Draft, slip: SetBack) -> None:
+    """Move what is remembered of a gateway's sensors into its new clock."""
+    rows = np.flatnonzero(program.sensor_gateway == slip.gateway)
+    newest, conditions = draft.own_newest(), draft.own_conditions()
+    read = rows[newest.time[rows] != NEVER]
+    newest.time[read] -= slip.by
+    conditions.since[:, rows] -= slip.by
+    until = conditions.until[rows]
+    timed = rows[(until != FOREVER) & (until != NEVER)]
+    conditions.until[timed] -= slip.by
+
+
+def _judge_messages(
+    work: Judgement, batch: ReadingBatch, clocks: Clocks, verdict: Verdict, begin: int, end: int
+) -> None:
+    """Judge the messages [begin, end) of a batch and the readings in them."""
+    first, last = np.searchsorted(batch.message, (begin, end)).tolist()
+    part = _Part(work, batch, verdict, first, last)
+    events = part.take_readings()
+    events += _messages_that_matter(work, batch, clocks, part.future, begin, end)
+    events += _first_of_message(batch, clocks, part.future)
+    received = batch.messages.received
+    for _, what, index in sorted(events):
+        if what == _READING:
+            part.judge(index)
+            continue
+        message = index if what == _MESSAGE else int(batch.message[index])
+        gateway, at = int(clocks.row[message]), int(received[message])
+        if what == _FUTURE:
+            note_future(work, gateway, int(verdict.age[index]), at)
+            continue
+        if work.draft.gateways.stale[gateway]:
+            end_gateway_silence(work, gateway, at)
+        if clocks.sampled[message] and clocks.offset[message] != NEVER:
+            judge_clock(work, gateway, int(clocks.offset[message]), at)
+
+
+_MESSAGE, _FUTURE, _READING = 0, 1, 2
+_Event = tuple[int, int, int]
+"""Row of the (first) reading, what it is, and the message or reading concerned."""
+
+
+def _messages_that_matter(
+    work: Judgement,
+    batch: ReadingBatch,
+    clocks: Clocks,
+    future: NDArray[np.intp],
+    begin: int,
+    end: int,
+) -> list[_Event]:
+    """Messages that may end a silence or move a clock alarm."""
+    gateways = work.draft.gateways
+    row = clocks.row[begin:end]
+    known = row >= 0
+    suspect = gateways.wrong.copy()
+    owner = clocks.row[batch.message[future]]
+    suspect[owner[owner >= 0]] = True
+    offset = clocks.offset[begin:end]
+    steady = clocks.sampled[begin:end] & (offset != NEVER)
+    matters = np.zeros(end - begin, np.bool_)
+    matters[known] = gateways.stale[row[known]] | (steady[known] & suspect[row[known]])
+    matters |= steady & (np.abs(np.where(steady, offset, 0)) > TOLERANCE_US)
+    chosen = np.flatnonzero(matters) + begin
+    place = np.searchsorted(batch.message, chosen)
+    return [(p, _MESSAGE, m) for p, m in zip(place.tolist(), chosen.tolist(), strict=True)]
+
+
+def _first_of_message(
+    batch: ReadingBatch, clocks: Clocks, future: NDArray[np.intp]
+) -> list[_Event]:
+    """The first future reading of each message of a known gateway."""
+    if not len(future):
+        return []
+    message = batch.message[future]
+    firsts = np.concatenate(([True], message[1:] != message[:-1]))
+    chosen = future[firsts & (clocks.row[message] >= 0)]
+    return [(k, _FUTURE, k) for k in chosen.tolist()]
+
+
+class _Known(NamedTuple):
+    """Live readings of known sensors, as columns of one length."""
+
+    place: NDArray[np.intp]
+    """In the batch."""
+    row: NDArray[np.intp]
+    """Of the sensor."""
+    time: NDArray[np.int64]
+    value: NDArray[np.float64]
+    """To judge."""
+    quality: NDArray[np.uint8]
+
+
+class _Part:
+    """The readings [first, last) of a batch."""
+
+    def __init__(
+        self, work: Judgement, batch: ReadingBatch, verdict: Verdict, first: int, last: int
+    ) -> None:
+        self._work = work
+        self._batch = batch
+        self._verdict = verdict
+        self._first = first
+        self._last = last
+        self.future: NDArray[np.intp] = np.empty(0, np.intp)
+        """Places of the readings from the future."""
+        self._lookup: dict[int, tuple[int, float, int]] = {}
+
+    def take_readings(self) -> list[_Event]:
+        """Decide what each reading counts for, keep the newest, and find what needs a look."""
+        batch, verdict, program = self._batch, self._verdict, self._work.program
+        part = slice(self._first, self._last)
+        age, reason = verdict.age[part], verdict.reason[part]
+        future = age < FUTURE_US
+        history = age > OLD_US
+        history |= batch.messages.backfill[batch.message[part]]
+        history |= (reason & Reason.HISTORICAL) != 0
+        history &= ~future
+        reason[future] |= np.uint16(Reason.FUTURE)
+        reason[history] |= np.uint16(Reason.HISTORICAL)
+        reason[(age > LATE_US) & ~history & ~future] |= np.uint16(Reason.LATE)
+        self.future = np.flatnonzero(future) + self._first
+        row = program.sensors.rows(batch.sensor[part])
+        known = row >= 0
+        if known.all():
+            return self._take_known(part, row, ~future, ~(future | history))
+        chosen = np.flatnonzero(known)
+        kept = ~future[chosen]
+        return self._take_known(chosen + self._first, row[chosen], kept, kept & ~history[chosen])
+
+    def _take_known(
+        self,
+        chosen: slice | NDArray[np.intp],
+        row: NDArray[np.intp],
+        kept: NDArray[np.bool_],
+        candidate: NDArray[np.bool_],
+    ) -> list[_Event]:
+        batch, verdict, draft = self._batch, self._verdict, self._work.draft
+        time, raw = batch.time[chosen], batch.value[chosen]
+        value, quality, reason = worth(
+            self._work.program, row, raw, verdict.quality[chosen], verdict.reason[chosen]
+        )
+        live, fresh, why = order(draft.newest, row, time, raw, candidate=candidate, kept=kept)
+        verdict.quality[chosen] = quality
+        verdict.reason[chosen] = reason | why
+        verdict.kept[chosen] = kept
+        verdict.live[chosen] = live
+        verdict.fresh[chosen] = fresh
+        newest = draft.own_newest()
+        newest.kept[row[fresh]] = time[fresh]
+        place = np.arange(self._first, self._last) if isinstance(chosen, slice) else chosen
+        if not live.all():
+            place, row, time = place[live], row[live], time[live]
+            value, raw, quality = value[live], raw[live], quality[live]
+        # Where a sensor comes more than once the last assignment stands, and it is the newest.
+        newest.time[row] = time
+        newest.value[row] = raw
+        newest.quality[row] = quality
+        newest.received[row] = batch.messages.received[batch.message[place]]
+        newest.heard[row] = draft.listened
+        judged = JUDGED[quality]
+        if judged.all():
+            newest.held[row] = value
+        else:
+            newest.held[row[judged]] = value[judged]
+        return self._outside(_Known(place, row, time, value, quality), judged)
+
+    def _outside(self, live: _Known, judged: NDArray[np.bool_]) -> list[_Event]:
+        """Readings outside their sensor's window, and all of the same sensor after them."""
+        conditions = self._work.draft.conditions
+        until = conditions.until[live.row]
+        outside = live.value < conditions.low[live.row]
+        outside |= live.value > conditions.high[live.row]
+        outside &= judged
+        outside |= live.time >= until
+        if not judged.all():
+            outside |= AT_WORK[live.quality] & (until != FOREVER)
+        found = np.flatnonzero(outside)
+        if not len(found):
+            return []
+        begin = np.empty(len(conditions.until), np.intp)
+        begin[live.row] = len(live.row)
+        begin[live.row[found[::-1]]] = found[::-1]
+        look = np.flatnonzero(np.arange(len(live.row)) >= begin[live.row])
+        places = live.place[look].tolist()
+        self._lookup = dict(
+            zip(
+                places,
+                zip(
+                    live.row[look].tolist(),
+                    live.value[look].tolist(),
+                    live.quality[look].tolist(),
+                    strict=True,
+                ),
+                strict=True,
+            )
+        )
+        return [(place, _READING, place) for place in places]
+
+    def judge(self, place: int) -> None:
+        """Judge one live reading that needs a look."""
+        batch, verdict = self._batch, self._verdict
+        row, value, quality = self._lookup[place]
+        received = int(batch.messages.received[batch.message[place]])
+        reason = int(verdict.reason[place])
+        cause = Cause(int(batch.time[place]), received, value, reason)
+        judge_reading(self._work, row, value, quality, cause)
+
+
+# -- ticks ---------------------------------------------------------------------------------------
+
+
+def advance_tick(program: Program, draft: Draft, tick: Tick, position: int) -> Outcome:
+    """`tick`, written into a draft."""
+    work = Judgement(program, draft, position)
+    _end_delays(work, tick.now)
+    if tick.listening:
+        draft.listened += MICROSECONDS
+        notice_silence(work, tick.now)
+    _end_shelves_and_rests(work, tick.now)
+    return work.outcome()
+
+
+def _end_delays(work: Judgement, now: int) -> None:
+    """On-delays that ended while nothing came: the last value that could be judged holds."""
+    conditions = work.draft.conditions
+    rows, slots = np.nonzero(conditions.state.T == PENDING)
+    if not len(rows):
+        return
+    newest = work.draft.newest
+    delay = work.program.on_delay[slots, rows]
+    passed = newest.time[rows] - conditions.since[slots, rows]
+    ripe = now >= newest.received[rows] + delay - passed
+    for row, slot in zip(rows[ripe].tolist(), slots[ripe].tolist(), strict=True):
+        conditions = work.draft.own_conditions()
+        time = int(conditions.since[slot, row] + work.program.on_delay[slot, row])
+        cause = Cause(time, now, float(newest.held[row]))
+        conditions.state[slot, row] = ACTIVE
+        conditions.since[slot, row] = time
+        rest(work.program, conditions, row)
+        limit = float(work.program.setpoint[slot, row])
+        work.condition(row, slot, PENDING, ACTIVE, cause, limit)
+        work.settle(row, "high" if slot in HIGH_SLOTS else "low", cause)
+
+
+def _end_shelves_and_rests(work: Judgement, now: int) -> None:
+    realarm = work.program.timing.realarm_us
+    cause = Cause(now, now)
+    for alarm in list(work.draft.alarms.values()):
+        if alarm.shelved_until is not None and now >= alarm.shelved_until:
+            after = unshelved(alarm, work.cover_of(alarm))
+            work.change("shelf_expired", alarm, after, cause)
+        elif realarm and alarm.state == "acknowledged":
+            rested = now - (alarm.acknowledged_at or now)
+            if rested >= realarm:
+                work.change("realarm", alarm, moved(alarm, "realarm", NO_COVER), cause)
+
+
+# -- acts ----------------------------------------------------------------------------------------
+
+
+def advance_act(program: Program, draft: Draft, act: Act, position: int) -> Outcome:
+    """`act`, written into a draft."""
+    alarm = draft.alarms.get(act.alarm)
+    if alarm is None:
+        return Outcome(refusal=Refusal(act=act.id, code="unknown_alarm", alarm=None))
+    code = refused(alarm, act, program.timing.max_shelf_us)
+    if code is not None:
+        return Outcome(refusal=Refusal(act=act.id, code=code, alarm=alarm))
+    work = Judgement(program, draft, position)
+    after = acted(alarm, act, work.cover_of(alarm))
+    cause = Cause(act.at, act.at, alarm.value, 0, act.actor, act.note or None)
+    work.change(act.verb, alarm, after, cause)
+    return work.outcome()
