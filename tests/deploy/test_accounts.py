@@ -64,8 +64,7 @@ def test_the_database_is_made_once_and_its_owner_is_no_superuser(tmp_path: Path)
 def test_the_service_gets_its_broker_user_once(tmp_path: Path) -> None:
     if shutil.which("mosquitto_passwd") is None:
         pytest.skip("mosquitto is not installed (Debian package: mosquitto)")
-    file = tmp_path / "users" / "passwords"
-    file.parent.mkdir()
+    file = tmp_path / "vedette.passwd"
 
     def add(password: str) -> str:
         command = ["sh", str(DEPLOY / "broker-user.sh"), str(file), f"{os.getuid()}:{os.getgid()}"]
