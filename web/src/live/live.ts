@@ -1,0 +1,174 @@
+/**
+ * The only writer of live state: subscribe first, then take the snapshot, then apply by id.
+ *
+ * An alarm event is applied only if it is newer than what is held, so an event that is also in the
+ * snapshot does nothing, and none falls between the two. When the connection is lost the stream is
+ * resumed from the last id; when that is too old (`reset`) a new snapshot is taken.
+ *
+ * A feed that has said nothing for `DEAD_MS` is taken for dead, whatever TCP thinks: it is cut and
+ * made anew, and the screen says so until something is heard.
+ */
+import { openAlarms } from '@/api/calls'
+import { apiUrl, signedOut } from '@/api/http'
+import type { Alarm, AlarmFrame, HealthFrame, LatestFrame } from '@/api/types'
+import { toMs } from '@/lib/time'
+import { newer, useAlarms } from '@/stores/alarms'
+import { useFeed } from '@/stores/feed'
+import { useValues } from '@/stores/values'
+import { readStream, type ServerEvent, StreamRefused } from './sse'
+
+const DEAD_MS = 4_000
+const RETRY_MS = [250, 500, 1_000, 2_000, 3_000]
+/** One frame for many events keeps the main thread free at hundreds of events a second. */
+const FLUSH_MS = 60
+
+let running: AbortController | null = null
+let connection: AbortController | null = null
+let lastId = ''
+let lastBytesAt = 0
+let wanted = 'none'
+let queue: AlarmFrame[] = []
+let flushTimer: ReturnType<typeof setTimeout> | null = null
+let snapshotting = false
+let snapshotAgain = false
+const listeners = new Set<(frame: AlarmFrame) => void>()
+
+/** Be told of each new alarm event (sound, announcements); returns how to stop. */
+export function onAlarmFrame(listener: (frame: AlarmFrame) => void): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
+export function startLive(): void {
+  if (running) return
+  running = new AbortController()
+  lastId = ''
+  lastBytesAt = Date.now()
+  void loop(running.signal)
+  const watch = setInterval(look, 500)
+  running.signal.addEventListener('abort', () => clearInterval(watch))
+}
+
+export function stopLive(): void {
+  running?.abort()
+  connection?.abort()
+  running = null
+  queue = []
+}
+
+/** Which sensors' newest values to send: "none", "all" or ids; the alarm stream goes on unbroken. */
+export function wantValues(what: string): void {
+  if (what === wanted) return
+  wanted = what
+  connection?.abort()
+}
+
+function look(): void {
+  const feed = useFeed()
+  const silent = Date.now() - lastBytesAt
+  feed.silentMs = silent
+  if (silent > DEAD_MS) {
+    feed.stale = true
+    if (connection && silent % DEAD_MS < 600) connection.abort()
+  }
+}
+
+async function loop(stop: AbortSignal): Promise<void> {
+  let attempt = 0
+  while (!stop.aborted) {
+    connection = new AbortController()
+    const asked = wanted
+    try {
+      await readStream(
+        apiUrl('/stream', { latest: asked }),
+        lastId,
+        AbortSignal.any([stop, connection.signal]),
+        {
+          open: () => {
+            attempt = 0
+            heard()
+            if (!lastId) void snapshot()
+          },
+          bytes: heard,
+          events: take,
+        },
+      )
+    } catch (error) {
+      if (error instanceof StreamRefused && error.status === 401) {
+        signedOut()
+        return
+      }
+    }
+    if (stop.aborted) return
+    if (asked !== wanted) continue
+    await pause(RETRY_MS[Math.min(attempt++, RETRY_MS.length - 1)] ?? 3_000)
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+function heard(): void {
+  const feed = useFeed()
+  lastBytesAt = Date.now()
+  feed.silentMs = 0
+  feed.stale = false
+}
+
+function take(events: ServerEvent[]): void {
+  for (const { event, id, data } of events) {
+    if (event === 'alarm') {
+      if (id) lastId = id
+      queue.push(JSON.parse(data) as AlarmFrame)
+    } else if (event === 'latest') useValues().apply(JSON.parse(data) as LatestFrame)
+    else if (event === 'health') takeHealth(JSON.parse(data) as HealthFrame)
+    else if (event === 'reset') {
+      lastId = ''
+      void snapshot()
+    }
+  }
+  if (queue.length > 0 && !snapshotting && !flushTimer) flushTimer = setTimeout(flush, FLUSH_MS)
+}
+
+function takeHealth(frame: HealthFrame): void {
+  const feed = useFeed()
+  feed.health = frame
+  const now = toMs(frame.now)
+  if (Number.isFinite(now)) feed.serverAheadMs = now - Date.now()
+}
+
+function flush(): void {
+  flushTimer = null
+  const frames = queue
+  queue = []
+  const applied = useAlarms().apply(frames)
+  for (const frame of applied) for (const listener of listeners) listener(frame)
+}
+
+/** Events wait in the queue meanwhile; `apply` then drops those the snapshot already contains. */
+async function snapshot(): Promise<void> {
+  if (snapshotting) {
+    snapshotAgain = true
+    return
+  }
+  snapshotting = true
+  const feed = useFeed()
+  try {
+    do {
+      snapshotAgain = false
+      const alarms: Alarm[] = await openAlarms(running?.signal)
+      useAlarms().replace(alarms)
+      if (!lastId) lastId = alarms.reduce((top, each) => (newer(each.updated, top) ? each.updated : top), '')
+      feed.complete = true
+    } while (snapshotAgain)
+  } catch {
+    // The stream may be well while the list is not: begin again, and keep saying it is incomplete.
+    feed.complete = false
+    lastId = ''
+    setTimeout(() => connection?.abort(), 1_000)
+  } finally {
+    snapshotting = false
+    if (queue.length > 0) flush()
+  }
+}
