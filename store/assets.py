@@ -12,7 +12,8 @@ import msgspec
 
 from domain.assets import ID_PATTERN, Enterprise, Region, Site, Zone
 from store.audit import Actor, write_audit
-from store.database import Connection, Database
+from store.connection import Connection
+from store.database import Database
 from store.refusals import Conflict, Invalid, NotFound
 
 Asset = Region | Enterprise | Site | Zone

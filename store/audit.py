@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from store.database import Connection, Database
+from store.connection import Connection
+from store.database import Database
 
 
 @dataclass(frozen=True, slots=True)

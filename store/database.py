@@ -1,8 +1,4 @@
-"""The way to PostgreSQL: a pool, its codecs and time-outs, and one error for "not reachable".
-
-Times cross this border as int64 microseconds since the Unix epoch, UTC, in both directions;
-`jsonb` as what `msgspec.json` makes of it.
-"""
+"""The way to PostgreSQL: a pool, its codecs and time-outs, and one error for "not reachable"."""
 
 from __future__ import annotations
 
@@ -13,16 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, Self
 
 import asyncpg
-import msgspec
 
+from store.connection import prepare_connection
 from store.partitions import Partitions
 from store.storage import Storage, read_storage
-
-Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
-"""What `Database.connection` gives; also a connection that somebody else has opened."""
-
-POSTGRES_EPOCH_US: Final = 946_684_800_000_000
-"""2000-01-01T00:00:00Z, from which PostgreSQL counts."""
 
 _UNREACHABLE: Final = (
     OSError,
@@ -46,32 +36,6 @@ _UNREACHABLE: Final = (
 
 class DatabaseUnavailable(Exception):
     """PostgreSQL cannot be reached or cannot work now; what was asked for may be asked again."""
-
-
-def timestamp_to_postgres(time_us: int) -> tuple[int]:
-    return (time_us - POSTGRES_EPOCH_US,)
-
-
-def timestamp_from_postgres(wire: tuple[int]) -> int:
-    return wire[0] + POSTGRES_EPOCH_US
-
-
-async def prepare_connection(connection: Connection) -> None:
-    """Set the codecs every function of this package relies on."""
-    await connection.set_type_codec(
-        "timestamptz",
-        schema="pg_catalog",
-        encoder=timestamp_to_postgres,
-        decoder=timestamp_from_postgres,
-        format="tuple",
-    )
-    await connection.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        encoder=lambda value: msgspec.json.encode(value).decode(),
-        decoder=msgspec.json.decode,
-        format="text",
-    )
 
 
 class Database:

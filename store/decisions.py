@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from alerting.alarms import Alarm, Transition
-from store.database import Connection
+from store.connection import Connection
 
 RINGING: Final = frozenset({"raise", "escalate", "reactivate", "realarm", "shelf_broken"})
 """Events that somebody is to be told of."""

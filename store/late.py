@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from store.database import Connection
+from store.connection import Connection
 from store.packing import COLUMNS, Rows
 
 _STAGING: Final = """
@@ -86,8 +86,7 @@ async def merge_rows(connection: Connection, rows: Rows) -> Merged:
         columns=("ord", *COLUMNS),
         format="binary",
     )
-    counts = await connection.fetchrow(_MERGE)
-    assert counts is not None
+    [counts] = await connection.fetch(_MERGE)
     return Merged(
         duplicates=counts["arrived"] - counts["different"], corrections=counts["corrections"]
     )

@@ -16,7 +16,8 @@ from typing import Final
 
 import asyncpg
 
-from store.database import Connection, Database
+from store.connection import Connection
+from store.database import Database
 from store.storage import Storage, detect_storage
 
 _LOCK: Final = 0x7665_6465_7474_65  # "vedette"; held for the transaction

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from alerting.outcome import Verdict
 from domain.readings import ReadingBatch
-from store.database import POSTGRES_EPOCH_US
+from store.connection import POSTGRES_EPOCH_US
 
 COLUMNS: Final = ("ts", "sensor", "quality", "reason", "value", "received", "position")
 """In the order of the table; the stream has no names."""

@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.readings import MICROSECONDS
-
-if TYPE_CHECKING:
-    from store.database import Connection
+from store.connection import Connection
 
 DAY_US: Final = 86_400 * MICROSECONDS
 _LOCK: Final = 0x7665_6465_7474_66

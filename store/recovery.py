@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from domain.readings import Position
-from store.database import Connection, Database
+from store.connection import Connection
+from store.database import Database
 
 KEPT_CHECKPOINTS: Final = 2
 
@@ -44,8 +45,7 @@ class Hole:
 async def recover(database: Database) -> Recovered:
     """Read where the database stands."""
     async with database.connection() as connection:
-        spine = await connection.fetchrow("SELECT journal_id, position FROM spine")
-        assert spine is not None
+        [spine] = await connection.fetch("SELECT journal_id, position FROM spine")
         checkpoints = await connection.fetch(
             "SELECT position, CASE WHEN row_number() OVER newest = 1 THEN body END AS body "
             "FROM checkpoints WINDOW newest AS (ORDER BY position DESC) "
@@ -87,18 +87,13 @@ async def open_epoch(database: Database, journal_id: str, *, first_position: int
     """Let the database follow a journal it has not known; nothing to do for the one it follows.
 
     What the journal before it held beyond the stored position is lost to the database: the
-    epoch's row says where it stood.
-
-    Args:
-        first_position: Of the journal's oldest entry.
-        now: int64 µs UTC.
+    epoch's row says where it stood. `first_position` is that of the new journal's oldest entry.
 
     Raises:
         ValueError: the new journal's positions do not lie behind those stored.
     """
     async with database.transaction() as connection:
-        spine = await connection.fetchrow("SELECT journal_id, position FROM spine FOR UPDATE")
-        assert spine is not None
+        [spine] = await connection.fetch("SELECT journal_id, position FROM spine FOR UPDATE")
         if spine["journal_id"] == journal_id:
             return
         if first_position <= spine["position"]:

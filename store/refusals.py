@@ -44,22 +44,9 @@ class Invalid(Refused):
 
 
 @contextmanager
-def refusing(taken: str, **parents: tuple[str, object]) -> Iterator[None]:
-    """Turn the database's own refusals into ours.
-
-    Args:
-        taken: Text of the `Conflict` when a unique key is violated.
-        parents: For each column that points elsewhere, the kind and id it points at.
-    """
+def refusing(taken: str) -> Iterator[None]:
+    """Turn the database's refusal of a key that is taken into `Conflict(taken)`."""
     try:
         yield
     except asyncpg.UniqueViolationError as error:
         raise Conflict(taken) from error
-    except asyncpg.ForeignKeyViolationError as error:
-        constraint = error.constraint_name or ""
-        for column, (kind, id_) in parents.items():
-            if constraint.endswith(f"_{column}_fkey"):
-                raise NotFound(kind, id_) from error
-        raise
-    except asyncpg.UntranslatableCharacterError as error:
-        raise Invalid("text", "must not contain the NUL character") from error

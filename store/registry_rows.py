@@ -10,7 +10,8 @@ import msgspec
 
 from alerting.limits import Limit
 from domain.assets import Enterprise, Gateway, Region, Sensor, Site, Zone
-from store.database import Connection, Database
+from store.connection import Connection
+from store.database import Database
 
 Row = TypeVar("Row")
 
@@ -75,7 +76,7 @@ async def _rows(
     connection: Connection, type_: type[Row], query: str, key: str, *, live: bool = True
 ) -> tuple[Row, ...]:
     removed = "IS NULL" if live else "IS NOT NULL"
-    found = await connection.fetch(f"{query} WHERE removed_at {removed} ORDER BY {key}")  # noqa: S608
+    found = await connection.fetch(f"{query} WHERE removed_at {removed} ORDER BY {key}")
     return tuple(type_(**row) for row in found)
 
 

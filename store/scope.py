@@ -28,20 +28,27 @@ class Scope:
 ALL: Final = Scope(everything=True)
 
 
+_GATEWAYS: Final = """
+(${everything}::boolean OR {column} IN (
+    SELECT scoped.number FROM gateways scoped JOIN sites scoped_site ON scoped_site.id = scoped.site
+    WHERE scoped_site.enterprise = ANY(${enterprises}::text[])
+       OR scoped_site.id = ANY(${sites}::text[])))
+"""
+
+_SENSORS: Final = """
+(${everything}::boolean OR EXISTS (
+    SELECT FROM (
+        SELECT gateway FROM sensor_bindings WHERE sensor = {column} ORDER BY bound_at DESC LIMIT 1
+    ) bound WHERE {bound}))
+"""
+
+
 def gateways_in_scope(column: str, first: int) -> str:
     """SQL condition that the gateway number in `column` is in scope, parameters from $`first`."""
-    return (
-        f"(${first}::boolean OR {column} IN (SELECT scoped.number FROM gateways scoped"
-        " JOIN sites scoped_site ON scoped_site.id = scoped.site"
-        f" WHERE scoped_site.enterprise = ANY(${first + 1}::text[])"
-        f" OR scoped_site.id = ANY(${first + 2}::text[])))"
-    )
+    return _GATEWAYS.format(column=column, everything=first, enterprises=first + 1, sites=first + 2)
 
 
 def sensors_in_scope(column: str, first: int) -> str:
     """SQL condition that a sensor is in scope by where it is, or last was, connected."""
-    return (
-        f"(${first}::boolean OR EXISTS (SELECT FROM (SELECT gateway FROM sensor_bindings"
-        f" WHERE sensor = {column} ORDER BY bound_at DESC LIMIT 1) bound"
-        f" WHERE {gateways_in_scope('bound.gateway', first)}))"
-    )
+    bound = gateways_in_scope("bound.gateway", first)
+    return _SENSORS.format(column=column, everything=first, bound=bound)

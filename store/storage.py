@@ -7,12 +7,10 @@ as, even when the extension is installed beside it later.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import asyncpg
 
-if TYPE_CHECKING:
-    from store.database import Connection
+from store.connection import Connection
 
 
 class Storage(StrEnum):
@@ -36,11 +34,10 @@ class Storage(StrEnum):
 
 async def detect_storage(connection: Connection) -> Storage:
     """What this server offers; makes the extension where it is loaded but not yet created."""
-    preloaded = await connection.fetchval("SHOW shared_preload_libraries")
-    if "timescaledb" not in preloaded:
-        return Storage.PLAIN
-    if not await connection.fetchval(
-        "SELECT count(*) FROM pg_available_extensions WHERE name = 'timescaledb'"
+    # An ordinary role may not read shared_preload_libraries; the loader's own setting tells.
+    if (
+        await connection.fetchval("SELECT current_setting('timescaledb.disable_load', true)")
+        is None
     ):
         return Storage.PLAIN
     await connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")

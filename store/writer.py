@@ -24,11 +24,11 @@ from alerting.alarms import Alarm, Transition
 from alerting.outcome import Verdict
 from domain.entries import Entry, EntryKind
 from domain.readings import ReadingBatch
-from store.database import Connection, Database
+from store.connection import Connection
+from store.database import Database
 from store.decisions import check_transitions, write_alarms, write_outbox, write_transitions
 from store.late import merge_rows
 from store.packing import COLUMNS, Rows, kept_rows
-from store.partitions import Partition
 from store.recovery import Recovered, open_epoch, record_hole, recover, save_checkpoint
 
 __all__ = [
@@ -109,10 +109,10 @@ async def commit(database: Database, change: Commit) -> Committed:
         fast = True
         for attempt in range(3):
             try:
-                home = None
-                if not storage.hypertables:
-                    home = await _partition_for(database, connection, rows)
-                return await _commit_once(connection, change, rows, home, fast=fast)
+                if not storage.hypertables and len(rows):
+                    now = int(rows.received.max())
+                    await database.partitions.ensure(connection, "readings", rows.ts, now=now)
+                return await _commit_once(connection, change, rows, fast=fast)
             except _Met:
                 fast = False
             except (asyncpg.CheckViolationError, asyncpg.UndefinedTableError):
@@ -122,35 +122,22 @@ async def commit(database: Database, change: Commit) -> Committed:
         raise AssertionError("the merging path cannot meet a row")
 
 
-async def _partition_for(
-    database: Database, connection: Connection, rows: Rows
-) -> Partition | None:
-    """Make sure that every row has a partition; the one that holds all of them, if one does."""
-    if not len(rows):
-        return None
-    partitions = database.partitions
-    now = int(rows.received.max())
-    await partitions.ensure(connection, "readings", rows.ts, now=now)
-    return partitions.holding("readings", int(rows.ts.min()), int(rows.ts.max()))
-
-
 async def _commit_once(
-    connection: Connection, change: Commit, rows: Rows, home: Partition | None, *, fast: bool
+    connection: Connection, change: Commit, rows: Rows, *, fast: bool
 ) -> Committed:
     async with connection.transaction():
-        spine = await connection.fetchrow(
+        [spine] = await connection.fetch(
             "SELECT set_config('synchronous_commit', $1, true), journal_id, position, "
             "closing_through FROM spine FOR UPDATE",
             "off" if change.checkpoint is None else "on",
         )
-        assert spine is not None
         if spine["journal_id"] != change.journal_id:
             raise StaleJournal(
                 f"the database follows journal {spine['journal_id']}, not {change.journal_id}"
             )
         stored: int = spine["position"]
         rows = rows.where(rows.position > stored)
-        committed = await _write_rows(connection, rows, home, fast=fast)
+        committed = await _write_rows(connection, rows, fast=fast)
         await _mark_dirty(connection, rows, spine["closing_through"])
         await check_transitions(connection, change.transitions, stored=stored)
         transitions = [each for each in change.transitions if each[0] > stored]
@@ -167,18 +154,13 @@ async def _commit_once(
         return committed
 
 
-async def _write_rows(
-    connection: Connection, rows: Rows, home: Partition | None, *, fast: bool
-) -> Committed:
+async def _write_rows(connection: Connection, rows: Rows, *, fast: bool) -> Committed:
     fresh = rows.where(rows.fresh) if fast else rows.where(np.zeros(len(rows), np.bool_))
     others = rows.where(~rows.fresh) if fast else rows
     if len(fresh):
         try:
             await connection.copy_to_table(
-                "readings" if home is None else home.name,
-                source=fresh.stream(),
-                columns=COLUMNS,
-                format="binary",
+                "readings", source=fresh.stream(), columns=COLUMNS, format="binary"
             )
         except asyncpg.UniqueViolationError as error:
             raise _Met from error

@@ -3,11 +3,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.store.conftest import Server
 
 from store.database import Database, DatabaseUnavailable
 from store.migrate import MigrationChanged, SchemaNewer, migrate, migrations, pending
 from store.storage import NotMigrated, Storage
+from tests.store.conftest import Server
 
 
 async def fresh(server: Server) -> Database:

@@ -26,7 +26,7 @@ T0 = 1_790_000_000_000_000
 START = 1_790_000_000 << 20
 SECOND = 1_000_000
 
-Row = tuple[int, int, float]
+Row = tuple[int, float, float]
 """(sensor, seconds after T0, value)"""
 
 

@@ -1,0 +1,236 @@
+"""How fast can fresh rows be committed, and by which path? One claim of docs/decisions/0002.
+
+    python benchmarks/bench_write.py [--dsn postgresql://...] [--rows N] [--seconds S]
+
+Without --dsn it starts the embedded PostgreSQL with the settings of `vedette demo` in a temporary
+directory. Every variant commits batches of the given sizes, one after another, each in one
+transaction with the guard row, from 10,000 sensors whose clocks advance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alerting.outcome import Verdict
+from domain.readings import NO_SEQUENCE, NO_TIME, MessageColumns, ReadingBatch
+from service.embedded.postgres import PostgresServer
+from store.database import Database
+from store.late import merge_rows
+from store.migrate import migrate
+from store.packing import COLUMNS, Rows, kept_rows
+from store.writer import Commit, commit, open_epoch
+
+JOURNAL = "bench"
+T0 = 1_790_000_000_000_000
+START = 1_790_000_000 << 20
+SENSORS = 10_000
+PER_MESSAGE = 20
+
+
+def batch_of(number: int, rows: int, *, fresh: bool) -> tuple[ReadingBatch, Verdict]:
+    """Rows of consecutive sensors; each sensor reports once in 5 s of event time."""
+    order = np.arange(number * rows, (number + 1) * rows, dtype=np.int64)
+    messages = -(-rows // PER_MESSAGE)
+    ts = T0 + order * 500
+    columns = MessageColumns(
+        gateway=np.arange(messages, dtype=np.int32) % 500,
+        received=ts[::PER_MESSAGE] + 1000,
+        sent=np.full(messages, NO_TIME, np.int64),
+        sequence=np.full(messages, NO_SEQUENCE, np.int64),
+        boot=np.full(messages, -1, np.int32),
+        backfill=np.zeros(messages, np.bool_),
+    )
+    batch = ReadingBatch(
+        messages=columns,
+        message=(np.arange(rows) // PER_MESSAGE).astype(np.int32),
+        sensor=(order % SENSORS).astype(np.int32),
+        time=ts,
+        value=np.sin(order.astype(np.float64)) * 20 + 20,
+        quality=np.zeros(rows, np.uint8),
+        reason=np.zeros(rows, np.uint16),
+    )
+    everything = np.ones(rows, np.bool_)
+    verdict = Verdict(
+        quality=batch.quality,
+        reason=batch.reason,
+        kept=everything,
+        live=everything,
+        fresh=everything if fresh else ~everything,
+        age=np.zeros(rows, np.int64),
+    )
+    return batch, verdict
+
+
+Variant = Callable[[Database, int, Any], Awaitable[None]]
+
+
+async def commit_fast(database: Database, number: int, made: Any) -> None:
+    """The product's own path, everything included."""
+    await commit(database, Commit(JOURNAL, START + number, [(START + number, *made)]))
+
+
+async def in_transaction(
+    database: Database, number: int, made: Any, write: Callable[[Any, Rows], Awaitable[None]]
+) -> None:
+    rows = kept_rows([(START + number, *made)])
+    async with database.connection() as connection:
+        now = int(rows.received.max())
+        await database.partitions.ensure(connection, "readings", rows.ts, now=now)
+        async with connection.transaction():
+            await connection.execute("SET LOCAL synchronous_commit = off")
+            await connection.fetch("SELECT position FROM spine FOR UPDATE")
+            await write(connection, rows)
+            await connection.execute("UPDATE spine SET position = $1", START + number)
+
+
+async def copy(database: Database, number: int, made: Any) -> None:
+    """COPY alone: what the product's path costs on top of this is its price for everything else."""
+
+    async def write(connection: Any, rows: Rows) -> None:
+        await connection.copy_to_table(
+            "readings", source=rows.stream(), columns=COLUMNS, format="binary"
+        )
+
+    await in_transaction(database, number, made, write)
+
+
+async def staging(database: Database, number: int, made: Any) -> None:
+    """COPY into a temporary table, INSERT ... ON CONFLICT DO NOTHING."""
+
+    async def write(connection: Any, rows: Rows) -> None:
+        await connection.execute(
+            "CREATE TEMPORARY TABLE IF NOT EXISTS bench_staging "
+            "(LIKE readings) ON COMMIT DELETE ROWS"
+        )
+        await connection.copy_to_table(
+            "bench_staging", source=rows.stream(), columns=COLUMNS, format="binary"
+        )
+        await connection.execute(
+            "INSERT INTO readings SELECT * FROM bench_staging ON CONFLICT DO NOTHING"
+        )
+
+    await in_transaction(database, number, made, write)
+
+
+async def merge(database: Database, number: int, made: Any) -> None:
+    """The product's path for late rows: chains of versions through a temporary table."""
+
+    async def write(connection: Any, rows: Rows) -> None:
+        await merge_rows(connection, rows)
+
+    await in_transaction(database, number, made, write)
+
+
+async def unnest(database: Database, number: int, made: Any) -> None:
+    """INSERT ... SELECT FROM unnest(arrays) ON CONFLICT DO NOTHING."""
+
+    async def write(connection: Any, rows: Rows) -> None:
+        await connection.execute(
+            "INSERT INTO readings SELECT * FROM unnest($1::timestamptz[], $2::int[], "
+            "$3::smallint[], $4::smallint[], $5::float8[], $6::timestamptz[], $7::bigint[]) "
+            "ON CONFLICT DO NOTHING",
+            *(getattr(rows, name).tolist() for name in COLUMNS),
+        )
+
+    await in_transaction(database, number, made, write)
+
+
+async def executemany(database: Database, number: int, made: Any) -> None:
+    """One pipelined INSERT a row."""
+
+    async def write(connection: Any, rows: Rows) -> None:
+        await connection.executemany(
+            "INSERT INTO readings VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            list(zip(*(getattr(rows, name).tolist() for name in COLUMNS), strict=True)),
+        )
+
+    await in_transaction(database, number, made, write)
+
+
+VARIANTS: dict[str, Variant] = {
+    "commit": commit_fast,
+    "copy": copy,
+    "staging": staging,
+    "merge": merge,
+    "unnest": unnest,
+    "executemany": executemany,
+}
+
+
+async def measure(database: Database, variant: str, rows: int, seconds: float) -> dict[str, Any]:
+    async with database.connection() as connection:
+        await connection.execute("TRUNCATE readings")
+        await connection.execute("UPDATE spine SET position = 0")
+    made = [batch_of(number, rows, fresh=True) for number in range(8)]
+    latencies: list[float] = []
+    number = 0
+    began = time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        batch, verdict = made[number % 8]
+        shifted = number // 8 * 8 * rows * 500
+        moved = ReadingBatch(
+            messages=batch.messages,
+            message=batch.message,
+            sensor=batch.sensor,
+            time=batch.time + shifted,
+            value=batch.value,
+            quality=batch.quality,
+            reason=batch.reason,
+        )
+        before = time.perf_counter()
+        await VARIANTS[variant](database, number, (moved, verdict))
+        latencies.append(time.perf_counter() - before)
+        number += 1
+    elapsed = time.perf_counter() - began
+    return {
+        "variant": variant,
+        "rows_per_commit": rows,
+        "rows_per_s": round(number * rows / elapsed),
+        "commits": number,
+        "p50_ms": round(statistics.median(latencies) * 1000, 2),
+        "p99_ms": round(sorted(latencies)[int(len(latencies) * 0.99)] * 1000, 2),
+    }
+
+
+@asynccontextmanager
+async def database_at(dsn: str | None) -> AsyncIterator[Database]:
+    if dsn is not None:
+        database = await Database.connect(dsn)
+        yield database
+        await database.close()
+        return
+    with tempfile.TemporaryDirectory(prefix="vedette-bench-", dir="/tmp") as folder:
+        async with PostgresServer(Path(folder)) as server:
+            database = await Database.connect(server.dsn)
+            yield database
+            await database.close()
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--dsn")
+    parser.add_argument("--rows", type=int, action="append")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--variant", choices=VARIANTS, action="append")
+    options = parser.parse_args()
+    async with database_at(options.dsn) as database:
+        await migrate(database)
+        await open_epoch(database, JOURNAL, first_position=START, now=T0)
+        for rows in options.rows or [2_000, 10_000, 20_000]:
+            for variant in options.variant or VARIANTS:
+                print(json.dumps(await measure(database, variant, rows, options.seconds)))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
