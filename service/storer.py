@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,10 +24,12 @@ import structlog
 from alerting import Fold, FoldState, Outcome
 from domain.entries import Entry, EntryKind
 from domain.readings import ReadingBatch
+from service.metrics import Metrics
+from service.recovery import StoreStart
 from service.standby import Checkpoint, Standby
 from store.database import Database, DatabaseUnavailable
 from store.journal import Journal
-from store.writer import Commit, commit
+from store.writer import Commit, DatabaseBehind, commit
 
 QUEUE_READINGS: Final = 200_000
 """Readings that may wait for the database before the queue is given up for the journal."""
@@ -56,7 +58,7 @@ class Storer:
     Attributes:
         committed: position of the last entry in the database (known to this process).
         behind: it is folding the journal again rather than reading the queue.
-        available: the last attempt reached the database.
+        fault: why the database cannot be reached, or None.
     """
 
     def __init__(
@@ -67,12 +69,16 @@ class Storer:
         standby: Standby,
         checkpoint_us: int,
         clock: Callable[[], int],
+        monotonic: Callable[[], float],
+        metrics: Metrics,
     ) -> None:
         self._journal = journal
         self._live = live
         self._standby = standby
         self._checkpoint_us = checkpoint_us
         self._clock = clock
+        self._monotonic = monotonic
+        self._metrics = metrics
         self._queue: deque[_Item] = deque()
         self._queued_readings = 0
         self._wake = asyncio.Event()
@@ -83,12 +89,11 @@ class Storer:
         self.committed = 0
         self.committed_at: int | None = None
         self.behind = True
-        self.available = False
+        self.fault: str | None = None
         self.commits = 0
         self.rows = 0
         self.duplicates = 0
         self.corrections = 0
-        self.commit_s = 0.0
 
     def offer(self, position: int, entry: Entry, outcome: Outcome) -> None:
         """Take one folded entry, or let it go: the journal has it."""
@@ -117,24 +122,57 @@ class Storer:
         self._queued_readings = 0
         self._wake.set()
 
-    def start_from(self, state: FoldState, *, committed: int, previous_checkpoint: int | None) -> None:
-        """Set where the database stands: called once before `run`."""
-        self._base = state
-        self.committed = committed
-        self._previous_checkpoint = previous_checkpoint
+    async def run(
+        self, database: Database, begin: Callable[[], Awaitable[StoreStart]]
+    ) -> None:
+        """Task: store for ever.
 
-    async def run(self, database: Database) -> None:
-        """Task: store for ever. Returns only by cancellation."""
+        After every failure the database is asked anew where it stands: a crash may have taken
+        back commits that did not wait for the disk.
+
+        Args:
+            database: where to.
+            begin: asks the database where it stands.
+        """
+        failures = 0
         while True:
-            if self.behind:
-                await self._catch_up(database)
-            items = self._take()
-            if not items:
-                self._wake.clear()
-                if not self._queue and not self.behind:
-                    await self._wake.wait()
-                continue
+            try:
+                await self._go_on_from(await begin())
+                failures = 0
+                while True:
+                    await self._store_some(database)
+            except (DatabaseUnavailable, DatabaseBehind) as error:
+                if self.fault is None:
+                    log.error("store.unavailable", reason=str(error))
+                self.fault = str(error)
+                self._give_up_queue()
+                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                failures += 1
+
+    async def _go_on_from(self, start: StoreStart) -> None:
+        self._base = start.state
+        self.committed = start.committed
+        self._previous_checkpoint = start.previous_checkpoint
+        self._give_up_queue()
+        if self.fault is not None:
+            log.info("store.available", committed=start.committed)
+        self.fault = None
+
+    async def _store_some(self, database: Database) -> None:
+        if self.behind:
+            await self._catch_up(database)
+        items = self._take()
+        if items:
             await self._commit(database, items)
+            return
+        self._wake.clear()
+        if not self._queue and not self.behind:
+            await self._wake.wait()
+
+    async def drained(self) -> None:
+        """Wait until everything folded so far is in the database."""
+        while self.committed < self._live().position:
+            await asyncio.sleep(0.01)
 
     def _take(self) -> list[_Item]:
         items: list[_Item] = []
@@ -152,7 +190,7 @@ class Storer:
 
     async def _catch_up(self, database: Database) -> None:
         """Fold the journal from the last kept state and commit what the database lacks."""
-        assert self._base is not None, "start_from comes before run"
+        assert self._base is not None
         fold = Fold.from_snapshot(self._base)
         after = fold.position
         while True:
@@ -182,11 +220,13 @@ class Storer:
                 await self._commit(database, items)
 
     async def _commit(self, database: Database, items: list[_Item]) -> None:
-        """Commit, again and again until it is done; the journal keeps what comes meanwhile."""
         state = items[-1].state
-        checkpoint = None if state is None else Fold.from_snapshot(state).checkpoint()
+        checkpoint = None
+        if state is not None:
+            checkpoint = await asyncio.to_thread(Fold.from_snapshot(state).checkpoint)
         change = Commit(
             journal_id=self._journal.id,
+            after=self.committed,
             position=items[-1].position,
             batches=[
                 (item.position, ReadingBatch.from_bytes(item.entry.payload), item.outcome.verdict)
@@ -202,20 +242,9 @@ class Storer:
             checkpoint=checkpoint,
             entries=[(item.position, item.entry) for item in items],
         )
-        attempt = 0
-        while True:
-            try:
-                done = await commit(database, change)
-                break
-            except DatabaseUnavailable as error:
-                if self.available or attempt == 0:
-                    log.error("store.unavailable", reason=str(error))
-                self.available = False
-                await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
-                attempt += 1
-        if attempt:
-            log.info("store.recovered", position=change.position)
-        self.available = True
+        started = self._monotonic()
+        done = await commit(database, change)
+        self._metrics.stage_seconds.labels("commit").observe(self._monotonic() - started)
         self.committed = change.position
         self.committed_at = self._clock()
         self.commits += 1

@@ -1,0 +1,195 @@
+"""The demo: our own PostgreSQL and broker, the service, and a simulated county at play.
+
+The county is registered at the first start and played by a process of its own, over MQTT, with
+each gateway's own credentials, exactly as real gateways would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final
+
+import msgspec
+from pydantic import SecretStr
+from rich.console import Console
+
+from ingest import Ingest
+from service.clock import now_us
+from service.county import COUNTY_SEED, register_county, register_starter
+from service.embedded import Broker, MosquittoBroker, NatsBroker, PostgresServer
+from service.embedded.server import Server
+from service.live import PASSWORD_BYTES, hash_password
+from service.run import BrokerAccess, Running, serve
+from service.settings import Settings
+from store.audit import Actor
+from store.gateways import set_credential
+
+SIMULATOR_READY: Final = "playing"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    mqtt_port: int
+    sites: int
+    simulate: bool
+
+
+class County(msgspec.Struct, frozen=True):
+    """What the simulator needs to play the demo's county; kept with mode 0600."""
+
+    seed: int
+    sites: int
+    passwords: dict[str, str]
+
+
+def county_file(data_dir: Path) -> Path:
+    return data_dir / "simulator" / "county.json"
+
+
+class Simulator(Server):
+    """`vedette simulate` as our own child; it ends with us and starts again when it dies."""
+
+    part = "simulator"
+    death_signal = signal.SIGTERM
+    stop_signals: ClassVar[Sequence[tuple[signal.Signals, float]]] = (
+        (signal.SIGTERM, 3.0),
+        (signal.SIGKILL, 3.0),
+    )
+
+    def __init__(self, data_dir: Path, *, broker_url: str) -> None:
+        super().__init__(data_dir)
+        self.account = None  # Python itself may lie where another account cannot enter
+        self._data_dir = data_dir
+        self._broker_url = broker_url
+        self._playing = False
+
+    async def prepare(self) -> None:
+        self._playing = False
+
+    def command(self) -> Sequence[str]:
+        return [
+            sys.executable, "-m", "service", "simulate",
+            "--data-dir", str(self._data_dir), "--broker", self._broker_url,
+        ]  # fmt: skip
+
+    def heard(self, line: str) -> None:
+        super().heard(line)
+        self._playing = self._playing or line.startswith(SIMULATOR_READY)
+
+    async def is_ready(self) -> bool:
+        return self._playing
+
+
+async def run_demo(settings: Settings, options: DemoOptions) -> None:
+    """Run until stopped.
+
+    Raises:
+        service.run.CannotStart, service.http.PortTaken, service.embedded.ServerFailed: with what
+            to do.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    console.print("Vedette (前哨) — demo: starting database, broker and service ...")
+    async with AsyncExitStack() as stack:
+        database = PostgresServer(settings.data_dir, programs=settings.postgres_bin)
+        broker = embedded_broker(settings, port=options.mqtt_port)
+        await _enter_all(stack, database, broker)
+        chosen = settings.model_copy(update={"database_url": SecretStr(database.dsn)})
+
+        async def ready(running: Running) -> None:
+            await _populate(running, broker, options, settings.data_dir)
+            if options.simulate:
+                simulator = Simulator(settings.data_dir, broker_url=broker.url)
+                await stack.enter_async_context(simulator)
+            _tell(console, running, broker, settings)
+
+        def hear_violations(ingest: Ingest) -> None:
+            broker.on_violation = ingest.violation
+
+        await serve(chosen, broker=access_to(broker), ready=ready, on_ingest=hear_violations)
+    console.print("stopped; the data is kept in " + str(settings.data_dir))
+
+
+async def _enter_all(stack: AsyncExitStack, *servers: Server) -> None:
+    """Start servers side by side; if one fails, those that started are stopped."""
+    started = await asyncio.gather(
+        *(stack.enter_async_context(server) for server in servers), return_exceptions=True
+    )
+    for result in started:
+        if isinstance(result, BaseException):
+            raise result
+
+
+def embedded_broker(settings: Settings, *, port: int) -> Broker:
+    """mosquitto where it is configured, else the bundled nats-server."""
+    if settings.mosquitto_binary is not None:
+        return MosquittoBroker(settings.data_dir, port=port, program=settings.mosquitto_binary)
+    return NatsBroker(settings.data_dir, port=port, program=settings.nats_binary)
+
+
+def access_to(broker: Broker) -> BrokerAccess:
+    return BrokerAccess(
+        url=broker.url,
+        username=broker.service.username,
+        password=broker.service.password,
+        client_id=broker.service.client_id,
+        admin=broker,
+        admit=broker.admit_gateways,
+        redelivery_s=broker.redelivery_s,
+        public_url=broker.url,
+    )
+
+
+async def _populate(
+    running: Running, broker: Broker, options: DemoOptions, data_dir: Path
+) -> None:
+    """Register the county (or one empty site) where nothing is registered yet."""
+    if running.live.registry.regions:
+        return
+    actor = Actor("demo", now_us())
+    if not options.simulate:
+        await register_starter(running.database, actor=actor)
+        await running.live.registry_changed()
+        return
+    county = await register_county(running.database, sites=options.sites, actor=actor)
+    passwords = {gateway.id: secrets.token_urlsafe(PASSWORD_BYTES) for gateway in county.gateways}
+    _keep(county_file(data_dir), County(COUNTY_SEED, options.sites, passwords))
+    await _give_credentials(running, broker, passwords)
+
+
+async def _give_credentials(
+    running: Running, broker: Broker, passwords: Mapping[str, str]
+) -> None:
+    actor = Actor("demo", now_us())
+    for gateway, password in passwords.items():
+        await set_credential(running.database, gateway, hash_password(password), actor=actor)
+    await running.live.registry_changed()
+    await broker.add_gateways(passwords)
+
+
+def _keep(path: Path, county: County) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(county))
+
+
+def _tell(console: Console, running: Running, broker: Broker, settings: Settings) -> None:
+    registry = running.live.registry
+    console.print(f"  data      {settings.data_dir}")
+    console.print(f"  gateways  {broker.url}  ({len(registry.gateways)} registered)")
+    console.print(f"  county    {len(registry.sites)} sites, {len(registry.sensors)} sensors")
+    if running.first_password is not None:
+        console.print(f"  sign in   admin / {running.first_password}   (shown this once)")
+    else:
+        console.print("  sign in   admin   (forgotten? vedette user password admin)")
+    console.print("  stop      Ctrl-C")
+    # The contract's line: machines wait for it.
+    print(f"ready {running.url}", flush=True)  # noqa: T201

@@ -1,0 +1,149 @@
+"""Where a start begins: the database if it answers, else the copy beside the journal.
+
+Afterwards there is a fold that stands at a checkpoint of this journal's past, the registry is
+known, and the storer knows how to find out what the database has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from alerting import Fold, FoldState
+from service.standby import Checkpoint, Standby, StandbyDamaged, StandbyNewer
+from store.database import Database, DatabaseUnavailable
+from store.journal import Journal
+from store.migrate import MigrationChanged, SchemaNewer, migrate
+from store.writer import Recovered, open_epoch, record_hole, recover
+
+FIRST_START_WAIT_S: Final = 60.0
+"""A very first start without the database waits this long for it."""
+RETRY_S: Final = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class CannotStart(Exception):
+    """With what, which and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A fold to go on from, and what the database said of itself (None: it is away)."""
+
+    fold: Fold
+    recovered: Recovered | None
+
+
+async def recover_fold(
+    journal: Journal,
+    database: Database,
+    standby: Standby,
+    *,
+    migrate_first: bool,
+    clock: Callable[[], int],
+) -> Start:
+    """Find the newest state this journal can be folded from.
+
+    Raises:
+        CannotStart: the schema or the standby copy is of a newer version, or there is neither
+            database nor copy.
+    """
+    copy = _load_copy(standby)
+    deadline = clock() + round(FIRST_START_WAIT_S * 1_000_000)
+    while True:
+        try:
+            recovered = await meet_database(journal, database, migrate_first=migrate_first, clock=clock)
+        except DatabaseUnavailable as error:
+            if copy is not None and copy.journal_id == journal.id:
+                log.error("database.unavailable", reason=str(error), going_on_with="standby copy")
+                return Start(Fold.restore(copy.data), None)
+            if clock() >= deadline:
+                raise CannotStart(
+                    f"{error}; this is the first start on this data directory, so there is no "
+                    "copy to work from: start PostgreSQL or mend VEDETTE_DATABASE_URL"
+                ) from error
+            log.warning("database.waiting", reason=str(error))
+            await asyncio.sleep(RETRY_S)
+            continue
+        if recovered.checkpoint is None:
+            return Start(Fold.empty(), recovered)
+        return Start(Fold.restore(recovered.checkpoint), recovered)
+
+
+def _load_copy(standby: Standby) -> Checkpoint | None:
+    try:
+        return standby.load_checkpoint()
+    except StandbyNewer as error:
+        raise CannotStart(str(error)) from error
+    except StandbyDamaged as error:
+        log.error("standby.damaged", reason=str(error))
+        return None
+
+
+async def meet_database(
+    journal: Journal, database: Database, *, migrate_first: bool, clock: Callable[[], int]
+) -> Recovered:
+    """Bring the schema up to date and let the database follow this journal.
+
+    What the database lacks and the journal no longer has is recorded as a hole.
+
+    Raises:
+        DatabaseUnavailable: ask again later.
+        CannotStart: the schema is of a newer version, or the journal's positions repeat.
+    """
+    try:
+        if migrate_first:
+            done = await migrate(database)
+            if done.applied:
+                log.info("schema.migrated", applied=len(done.applied), number=done.number)
+    except (SchemaNewer, MigrationChanged) as error:
+        raise CannotStart(str(error)) from error
+    recovered = await recover(database)
+    if recovered.journal_id != journal.id:
+        try:
+            await open_epoch(
+                database, journal.id, first_position=journal.first, now=clock()
+            )
+        except ValueError as error:
+            raise CannotStart(
+                f"{error}; move the journal away, so that a new one is begun"
+            ) from error
+        if recovered.journal_id is not None:
+            log.error("journal.epoch", before=recovered.journal_id, now=journal.id)
+    from_ = recovered.checkpoint_position or recovered.position
+    if journal.first > from_ + 1 and recovered.journal_id == journal.id:
+        await record_hole(
+            database,
+            journal_id=journal.id,
+            after=from_,
+            next_=journal.first,
+            now=clock(),
+            reason="the journal no longer holds what the database lacks",
+        )
+        log.error("journal.hole", after=from_, next=journal.first)
+    return recovered
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStart:
+    """From where the storer goes on: a state of the fold, and what the database has."""
+
+    state: FoldState
+    committed: int
+    previous_checkpoint: int | None
+
+
+def store_start(recovered: Recovered) -> StoreStart:
+    """The storer folds again from the database's own checkpoint, or from nothing."""
+    if recovered.checkpoint is None:
+        fold = Fold.empty()
+    else:
+        fold = Fold.restore(recovered.checkpoint)
+    return StoreStart(
+        fold.snapshot(), recovered.position, recovered.previous_checkpoint_position
+    )
