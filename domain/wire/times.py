@@ -29,8 +29,9 @@ def parse_time(given: object) -> int:
     """
     if type(given) is int:
         time = given * 1000
-    elif type(given) is float and math.isfinite(given):
-        time = round(given * 1000)
+    elif type(given) is float:
+        microseconds = given * 1000
+        time = round(microseconds) if math.isfinite(microseconds) else END_OF_TIME
     elif type(given) is str:
         time = _parse_rfc3339(given)
     else:

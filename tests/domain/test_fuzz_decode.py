@@ -90,6 +90,7 @@ def take(payload: bytes) -> None:
 
 
 @given(message)
+@example({"sent": 1.7e308, "values": {}})
 @example({"readings": [{"s": "a", "v": 1e308}, {"s": "a", "v": 1e308}, {"s": "c.d", "v": -1e308}]})
 def test_any_json_is_taken_or_refused(document: object) -> None:
     take(json.dumps(document).encode())

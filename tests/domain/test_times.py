@@ -87,6 +87,9 @@ def test_a_date_or_clock_that_does_not_exist_is_refused(wrong: str) -> None:
         END_OF_TIME // 1000,
         10**30,
         1e300,
+        1.7e308,
+        float("inf"),
+        float("nan"),
         "2100-01-01T00:00:00Z",
         "1969-12-31T23:59:59Z",
         "0001-01-01T00:00:00+23:59",
@@ -98,7 +101,7 @@ def test_a_time_outside_1970_to_2099_is_refused(wrong: object) -> None:
         parse_time(wrong)
 
 
-@pytest.mark.parametrize("wrong", [True, None, [], {}, float("nan"), float("inf")])
+@pytest.mark.parametrize("wrong", [True, None, [], {}])
 def test_what_is_neither_number_nor_text_is_no_time(wrong: object) -> None:
     with pytest.raises(ValueError, match="milliseconds since 1970 or RFC 3339"):
         parse_time(wrong)
