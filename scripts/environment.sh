@@ -44,10 +44,11 @@ export_lock() { # NAME GROUP-OPTION...: writes .venv/NAME.txt, exact versions wi
     die "uv.lock could not be read"
 }
 
-# An environment for development serves to run as well. The stamps name the folder too: the
-# programs in .venv/bin know it, so a moved checkout needs them anew.
+# An environment for development serves to run as well. The programs in .venv/bin know where they
+# lie, so a moved checkout gets a new one.
 make_environment() { # run|develop
-  wanted="$root $(fingerprint uv.lock pyproject.toml)"
+  wanted=$(fingerprint uv.lock pyproject.toml)
+  [ "$(cat "$root/.venv/made-in" 2>/dev/null || echo "$root")" = "$root" ] || rm -rf "$root/.venv"
   for stamp in "$1" develop; do
     if [ "$(cat "$root/.venv/made-for-$stamp" 2>/dev/null)" = "$wanted" ] &&
       "$root/.venv/bin/python" -c '' 2>/dev/null; then
@@ -78,7 +79,8 @@ make_environment() { # run|develop
   esac
   uv pip sync --quiet ".venv/$1.txt" || die "the locked packages could not be installed"
   uv pip install --quiet --no-deps --editable . || die "vedette could not be installed into .venv"
-  printf '%s' "$wanted" >"$root/.venv/made-for-$1"
+  printf %s "$root" >"$root/.venv/made-in"
+  printf %s "$wanted" >"$root/.venv/made-for-$1"
 }
 
 # Puts a Node that Vite accepts first on the PATH: the machine's own, else the one in a wheel,
@@ -120,6 +122,6 @@ build_web() {
   [ -f "$root/api/static/index.html" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$sources" ] && return
   make_web_packages
   say "building the web interface"
-  npm_in_web run --silent bundle >&2 || die "the web interface could not be built"
+  npm_in_web run --silent bundle -- --logLevel warn >&2 || die "the web interface could not be built"
   printf %s "$sources" >"$stamp"
 }
