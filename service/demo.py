@@ -150,18 +150,26 @@ def access_to(broker: Broker) -> BrokerAccess:
 async def _populate(
     running: Running, broker: Broker, options: DemoOptions, data_dir: Path
 ) -> None:
-    """Register the county (or one empty site) where nothing is registered yet."""
-    if running.live.registry.regions:
-        return
+    """Register the county (or one empty site) where nothing is registered yet.
+
+    A start that was cut off half-way is completed by the next one.
+    """
     actor = Actor("demo", now_us())
-    if not options.simulate:
-        await register_starter(running.database, actor=actor)
+    kept = county_file(data_dir)
+    if not running.live.registry.regions:
+        if options.simulate:
+            county = await register_county(running.database, sites=options.sites, actor=actor)
+            passwords = {
+                gateway.id: secrets.token_urlsafe(PASSWORD_BYTES) for gateway in county.gateways
+            }
+            _keep(kept, County(COUNTY_SEED, options.sites, passwords))
+        else:
+            await register_starter(running.database, actor=actor)
         await running.live.registry_changed()
-        return
-    county = await register_county(running.database, sites=options.sites, actor=actor)
-    passwords = {gateway.id: secrets.token_urlsafe(PASSWORD_BYTES) for gateway in county.gateways}
-    _keep(county_file(data_dir), County(COUNTY_SEED, options.sites, passwords))
-    await _give_credentials(running, broker, passwords)
+    if kept.exists():
+        passwords = msgspec.json.decode(kept.read_bytes(), type=County).passwords
+        if missing := {g: p for g, p in passwords.items() if g not in broker.gateways}:
+            await _give_credentials(running, broker, missing)
 
 
 async def _give_credentials(

@@ -1,0 +1,142 @@
+"""How the service is: the figures of the live health frame, readiness and metrics.
+
+Samples once a second; what is asked between samples is answered from memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any, Final
+
+from domain.readings import MICROSECONDS
+from ingest import Ingest
+from service.feed import Feed
+from service.metrics import Metrics
+from service.spine import Spine
+from service.storer import Storer
+from store.database import Database
+from store.journal import Journal, JournalUnavailable
+
+STALE_TURN_S: Final = 10.0
+"""The spine counts as turning while its last entry (a tick comes each second) is younger."""
+RATE_WINDOW_S: Final = 5
+VERSION: Final = version("vedette")
+
+
+class Health:
+    """One per process; `run` is a task."""
+
+    def __init__(
+        self,
+        *,
+        spine: Spine,
+        storer: Storer,
+        ingest: Ingest,
+        journal: Journal,
+        database: Database,
+        feed: Feed,
+        metrics: Metrics,
+        clock: Callable[[], int],
+        gateways_online: Callable[[], int],
+    ) -> None:
+        self._spine = spine
+        self._storer = storer
+        self._ingest = ingest
+        self._journal = journal
+        self._database = database
+        self._feed = feed
+        self._metrics = metrics
+        self._clock = clock
+        self._gateways_online = gateways_online
+        self._readings: deque[tuple[int, int]] = deque(maxlen=RATE_WINDOW_S + 1)
+        self._free_mib: int | None = None
+        self._rejected: dict[str, int] = {}
+        self._messages = 0
+
+    async def run(self) -> None:
+        """Task: sample once a second, for ever."""
+        while True:
+            self._readings.append((self._clock(), self._ingest.figures.readings))
+            try:
+                space = await self._journal.space()
+                self._free_mib = space.free >> 20
+            except JournalUnavailable:
+                self._free_mib = None
+            self._count()
+            await asyncio.sleep(1.0)
+
+    def _count(self) -> None:
+        metrics, figures = self._metrics, self._ingest.figures
+        metrics.messages_received.inc(figures.messages - self._messages)
+        self._messages = figures.messages
+        for cause, count in figures.rejected.items():
+            reason = str(cause.value)
+            metrics.readings_rejected.labels(reason).inc(count - self._rejected.get(reason, 0))
+            self._rejected[reason] = count
+        metrics.alarms_open.set(len(self._spine.fold.state.alarms))
+        metrics.journal_lag.set(self._spine.accepted - self._storer.rows_seen)
+        metrics.store_lag.set(self.store_lag_s() or 0.0)
+        metrics.gateways_online.set(self._gateways_online())
+        metrics.stream_clients.set(self._feed.clients)
+
+    def store_lag_s(self) -> float | None:
+        """Age of the oldest entry the database lacks (s); 0 when it lacks none, None if unknown."""
+        if self._storer.committed_at is None:
+            return None
+        if self._storer.committed >= self._spine.fold.position:
+            return 0.0
+        return max(0.0, (self._clock() - self._storer.committed_at) / MICROSECONDS)
+
+    def readings_per_s(self) -> float:
+        if len(self._readings) < 2:
+            return 0.0
+        (then, before), (now, after) = self._readings[0], self._readings[-1]
+        return (after - before) * MICROSECONDS / max(now - then, 1)
+
+    def frame(self) -> dict[str, Any]:
+        """The stream's health frame, once a second."""
+        session = self._ingest.session
+        lag = self.store_lag_s()
+        return {
+            "store": {
+                "available": self._storer.fault is None,
+                "lag_s": None if lag is None else round(lag, 2),
+                "reason": self._storer.fault,
+            },
+            "broker": {
+                "connected": session is not None and session.ready.is_set(),
+                "listening": self._ingest.listening,
+                "faults": self._ingest.faults,
+            },
+            "journal": {
+                "lag_readings": max(0, self._spine.accepted - self._storer.rows_seen),
+                "free_mib": self._free_mib,
+                "fault": self._spine.fault,
+            },
+            "readings_per_s": round(self.readings_per_s(), 1),
+            "decision_ms_p50": self._spine.decision_ms_p50(),
+            "gateways_online": self._gateways_online(),
+            "version": VERSION,
+        }
+
+    def unready(self) -> list[str]:
+        """Why this process should get no traffic; empty when it is ready."""
+        reasons = list(self._ingest.faults)
+        session = self._ingest.session
+        if session is None or not session.ready.is_set():
+            reasons.append("no session with the broker")
+        if self._spine.fault is not None:
+            reasons.append(f"the journal cannot keep readings: {self._spine.fault}")
+        if self._storer.fault is not None:
+            reasons.append(self._storer.fault)
+        if not self.turning():
+            reasons.append("nothing has been judged for 10 s")
+        return reasons
+
+    def turning(self) -> bool:
+        """Whether the fold still moves; systemd and the outer heartbeat hang on it."""
+        last = self._spine.folded_at
+        return last is not None and self._clock() - last < STALE_TURN_S * MICROSECONDS
