@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from domain.readings import Quality
-from domain.wire.native import QUALITY_LETTERS
 from domain.wire.times import format_time
+from domain.wire.vocabulary import QUALITY_LETTERS
 
 _LETTERS: Final[Mapping[Quality, str]] = {
     quality: letter for letter, quality in QUALITY_LETTERS.items()
