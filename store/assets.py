@@ -65,7 +65,7 @@ async def insert_asset(connection: Connection, asset: Asset, *, actor: Actor) ->
     updates = ", ".join(f"{name} = EXCLUDED.{name}" for name in names[1:])
     table = _TABLE[type_]
     added = await connection.fetchval(
-        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places}) "  # noqa: S608
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places}) "
         f"ON CONFLICT (id) DO UPDATE SET {updates}, removed_at = NULL "
         f"WHERE {table}.removed_at IS NOT NULL RETURNING id",
         *columns.values(),
@@ -92,7 +92,7 @@ async def update_asset(database: Database, asset: Asset, *, actor: Actor) -> Non
         if isinstance(asset, Region):
             await _check_no_cycle(connection, asset)
         updated = await connection.fetchval(
-            f"UPDATE {_TABLE[type_]} SET {updates} "  # noqa: S608
+            f"UPDATE {_TABLE[type_]} SET {updates} "
             "WHERE id = $1 AND removed_at IS NULL RETURNING id",
             *columns.values(),
         )
@@ -111,16 +111,14 @@ async def remove_asset(database: Database, type_: type[Asset], id_: str, *, acto
     async with database.transaction() as connection:
         # The lock keeps a child from being added meanwhile: its foreign key needs the row.
         row = await connection.fetchval(
-            f"SELECT id FROM {_TABLE[type_]} "  # noqa: S608
-            "WHERE id = $1 AND removed_at IS NULL FOR UPDATE",
+            f"SELECT id FROM {_TABLE[type_]} WHERE id = $1 AND removed_at IS NULL FOR UPDATE",
             id_,
         )
         if row is None:
             raise NotFound(kind_of(type_), id_)
         for table, column in _CHILDREN[type_]:
             children = await connection.fetchval(
-                f"SELECT count(*) FROM {table} "  # noqa: S608
-                f"WHERE {column} = $1 AND removed_at IS NULL",
+                f"SELECT count(*) FROM {table} WHERE {column} = $1 AND removed_at IS NULL",
                 id_,
             )
             if children:
@@ -128,7 +126,7 @@ async def remove_asset(database: Database, type_: type[Asset], id_: str, *, acto
                     f"{kind_of(type_)} {id_!r} still has {children} {table}; remove them first"
                 )
         await connection.execute(
-            f"UPDATE {_TABLE[type_]} SET removed_at = $2 WHERE id = $1",  # noqa: S608
+            f"UPDATE {_TABLE[type_]} SET removed_at = $2 WHERE id = $1",
             id_,
             actor.at,
         )
@@ -168,8 +166,7 @@ async def _check_parent(connection: Connection, asset: Asset) -> None:
         return
     # The same lock a foreign key takes: the parent cannot be removed before we commit.
     found = await connection.fetchval(
-        f"SELECT id FROM {_TABLE[parent_type]} "  # noqa: S608
-        "WHERE id = $1 AND removed_at IS NULL FOR KEY SHARE",
+        f"SELECT id FROM {_TABLE[parent_type]} WHERE id = $1 AND removed_at IS NULL FOR KEY SHARE",
         parent,
     )
     if found is None:
