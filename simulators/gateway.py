@@ -31,6 +31,8 @@ BACKFILL_AFTER_US: Final = 15 * 60 * 1_000_000
 RESEND_AFTER_S: Final = 60.0
 """Without any receipt for so long, all unreceipted messages are sent again; doubles up to ten-fold."""
 BURST: Final = 200
+LOOK_AROUND_S: Final = 2.0
+"""How long a gateway may take to notice what its conduct demands."""
 LONGEST_PAUSE_S: Final = 30.0
 
 
@@ -54,6 +56,8 @@ class Traffic:
     rejected: int = 0
     connects: int = 0
     disconnects: int = 0
+    unreadable: int = 0
+    """Receipts and rejections that were neither."""
     last_rejection: str | None = None
 
 
@@ -89,6 +93,7 @@ class SimulatedGateway:
         self._dice = random.Random(f"{seed}/{gateway}")  # noqa: S311 - a simulation, no secret
         self.outbox = Outbox(CAPACITY)
         self._something = asyncio.Event()
+        self._stopping = False
         self._receipts_seen = False
         self._last_progress = 0.0
         self._patience_s = RESEND_AFTER_S
@@ -98,8 +103,20 @@ class SimulatedGateway:
         self.outbox.put(time_us + self._conduct.clock_offset_us, readings)
         self._something.set()
 
+    def stop(self) -> None:
+        """End `run` at its next look around; cancel it as well.
+
+        Cancelling alone is not enough: `asyncio.wait_for`, which aiomqtt uses, swallows a
+        cancellation that meets a result (CPython 3.11, mended in 3.12).
+        """
+        self._stopping = True
+        self._something.set()
+
+    def _off_line(self) -> bool:
+        return self._conduct.offline or self._stopping
+
     async def run(self, connecting: asyncio.Semaphore) -> None:
-        """Stay connected until cancelled; reconnects with growing pauses.
+        """Stay connected until stopped and cancelled; reconnects with growing pauses.
 
         Args:
             connecting: bounds how many gateways log in at a time.
@@ -108,7 +125,7 @@ class SimulatedGateway:
             asyncio.CancelledError: the caller's way to stop it.
         """
         pause_s = 0.5
-        while True:
+        while not self._stopping:
             if self._conduct.offline:
                 await asyncio.sleep(0.5)
                 continue
@@ -159,14 +176,13 @@ class SimulatedGateway:
         self._last_progress = loop.time()
         listening = loop.create_task(self._listen(client), name=f"gateway {self.id} listens")
         try:
-            while not self._conduct.offline and not listening.done():
+            while not self._off_line() and not listening.done():
                 self._something.clear()
                 await self._send_waiting(client)
                 self._send_again_if_forgotten(loop.time())
-                try:
-                    await asyncio.wait_for(self._something.wait(), 2.0)
-                except TimeoutError:
-                    continue
+                with contextlib.suppress(TimeoutError):  # then look around again
+                    async with asyncio.timeout(LOOK_AROUND_S):
+                        await self._something.wait()
         finally:
             listening.cancel()
             outcome = (await asyncio.gather(listening, return_exceptions=True))[0]
@@ -178,7 +194,7 @@ class SimulatedGateway:
             if self._conduct.reorder:
                 waiting = self._shuffled(waiting)
             for message in waiting:
-                if self._conduct.offline:
+                if self._off_line():
                     return
                 for _ in range(2 if self._dice.random() < self._conduct.repeat else 1):
                     await self._publish(client, message)
@@ -216,13 +232,13 @@ class SimulatedGateway:
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
-            payload = (
-                bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
-            )
-            if message.topic.value.endswith("/receipt"):
-                self._take_receipt(payload)
-            else:
-                self._take_rejection(payload)
+            try:
+                if message.topic.value.endswith("/receipt"):
+                    self._take_receipt(message.payload)
+                else:
+                    self._take_rejection(message.payload)
+            except msgspec.DecodeError:
+                self._traffic.unreadable += 1
 
     def _take_receipt(self, payload: bytes) -> None:
         receipt = msgspec.json.decode(payload, type=_Receipt)

@@ -110,7 +110,8 @@ async def play(
             await _perform(stage, gateways, follow, performance)
         finally:
             stage.finish()
-            for line in lines:
+            for box, line in zip(gateways, lines, strict=True):
+                box.stop()
                 line.cancel()
     return counted
 
