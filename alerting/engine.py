@@ -17,6 +17,7 @@ a reading outside its sensor's window. A set-back clock cuts the batch, which by
 from __future__ import annotations
 
 from itertools import pairwise
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -165,9 +166,10 @@ def _messages_that_matter(
     suspect[owner[owner >= 0]] = True
     offset = clocks.offset[begin:end]
     steady = clocks.sampled[begin:end] & (offset != NEVER)
+    # One that goes wrong in this very batch may be right again before its end.
+    suspect[row[steady & (np.abs(np.where(steady, offset, 0)) > TOLERANCE_US)]] = True
     matters = np.zeros(end - begin, np.bool_)
     matters[known] = gateways.stale[row[known]] | (steady[known] & suspect[row[known]])
-    matters |= steady & (np.abs(np.where(steady, offset, 0)) > TOLERANCE_US)
     chosen = np.flatnonzero(matters) + begin
     place = np.searchsorted(batch.message, chosen)
     return [(p, _MESSAGE, m) for p, m in zip(place.tolist(), chosen.tolist(), strict=True)]
@@ -310,7 +312,8 @@ class _Part:
         row, value, quality = self._lookup[place]
         received = int(batch.messages.received[batch.message[place]])
         reason = int(verdict.reason[place])
-        cause = Cause(int(batch.time[place]), received, value, reason)
+        number = value if isfinite(value) else None
+        cause = Cause(int(batch.time[place]), received, number, reason)
         judge_reading(self._work, row, value, quality, cause)
 
 
@@ -353,11 +356,12 @@ def _end_delays(work: Judgement, now: int) -> None:
 def _end_shelves_and_rests(work: Judgement, now: int) -> None:
     realarm = work.program.timing.realarm_us
     cause = Cause(now, now)
-    for alarm in list(work.draft.alarms.values()):
+    for standing in list(work.draft.alarms.values()):
+        alarm = standing
         if alarm.shelved_until is not None and now >= alarm.shelved_until:
             after = unshelved(alarm, work.cover_of(alarm))
-            work.change("shelf_expired", alarm, after, cause)
-        elif realarm and alarm.state == "acknowledged":
+            alarm = work.change("shelf_expired", alarm, after, cause)
+        if realarm and alarm.state == "acknowledged":
             rested = now - (alarm.acknowledged_at or now)
             if rested >= realarm:
                 work.change("realarm", alarm, moved(alarm, "realarm", NO_COVER), cause)
@@ -376,6 +380,6 @@ def advance_act(program: Program, draft: Draft, act: Act, position: int) -> Outc
         return Outcome(refusal=Refusal(act=act.id, code=code, alarm=alarm))
     work = Judgement(program, draft, position)
     after = acted(alarm, act, work.cover_of(alarm))
-    cause = Cause(act.at, act.at, alarm.value, 0, act.actor, act.note or None)
+    cause = Cause(act.at, act.at, actor=act.actor, note=act.note or None)
     work.change(act.verb, alarm, after, cause)
     return work.outcome()
