@@ -45,6 +45,8 @@ __all__ = [
 CHANNEL: Final = "vedette_transitions"
 """The bell: notified with the new position when transitions were stored."""
 MINUTE_US: Final = 60_000_000
+MOST_MARKS: Final = 1000
+"""Late (minute, sensor) pairs a commit marks one by one; beyond it marks whole minutes."""
 
 
 class StaleJournal(Exception):
@@ -148,7 +150,12 @@ async def _commit_once(
         if change.checkpoint is not None:
             await save_checkpoint(connection, change.journal_id, change.position, change.checkpoint)
         if change.position > stored:
-            await connection.execute("UPDATE spine SET position = $1", change.position)
+            await connection.execute(
+                "UPDATE spine SET position = $1, "
+                "received_through = greatest(received_through, $2::timestamptz)",
+                change.position,
+                int(rows.received.max()) if len(rows) else None,
+            )
         if transitions:
             await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, str(change.position))
         return committed
@@ -177,14 +184,14 @@ async def _mark_dirty(connection: Connection, rows: Rows, closing_through: int |
     behind = rows.ts < closing_through
     if not behind.any():
         return
-    pairs = np.unique(
-        np.stack([rows.ts[behind] // MINUTE_US, rows.sensor[behind].astype(np.int64)]), axis=1
-    )
+    pairs = np.unique(rows.ts[behind] // MINUTE_US << 32 | rows.sensor[behind])
+    if len(pairs) > MOST_MARKS:
+        pairs = np.unique(pairs >> 32) << 32  # whole minutes: sensor 0 stands for all
     await connection.execute(
         "INSERT INTO rollup_dirty (bucket, sensor) "
-        "SELECT * FROM unnest($1::timestamptz[], $2::integer[]) ON CONFLICT DO NOTHING",
-        (pairs[0] * MINUTE_US).tolist(),
-        pairs[1].tolist(),
+        "SELECT * FROM unnest($1::timestamptz[], $2::integer[])",
+        ((pairs >> 32) * MINUTE_US).tolist(),
+        (pairs & 0xFFFF_FFFF).tolist(),
     )
 
 

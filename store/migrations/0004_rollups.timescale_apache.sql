@@ -10,16 +10,20 @@ CREATE TABLE readings_1m (
     high double precision,
     mean double precision,
     last double precision,
-    PRIMARY KEY (bucket, sensor)
+    PRIMARY KEY (sensor, bucket)
 );
+-- For the hours, which take all sensors of a time; buckets arrive nearly in order.
+CREATE INDEX readings_1m_bucket ON readings_1m USING brin (bucket) WITH (pages_per_range = 32);
 CREATE TABLE readings_1h (LIKE readings_1m INCLUDING ALL);
 SELECT create_hypertable('readings_1m', 'bucket', chunk_time_interval => INTERVAL '7 days',
                          create_default_indexes => false);
 SELECT create_hypertable('readings_1h', 'bucket', chunk_time_interval => INTERVAL '90 days',
                          create_default_indexes => false);
 
+-- Minutes that got a reading after they were rolled up; sensor 0 stands for every sensor. No key:
+-- a writer must never wait for the roll-up that is just deleting what it wants to add.
 CREATE TABLE rollup_dirty (
     bucket timestamptz NOT NULL,
-    sensor integer NOT NULL,
-    PRIMARY KEY (bucket, sensor)
+    sensor integer NOT NULL
 );
+CREATE INDEX rollup_dirty_bucket ON rollup_dirty (bucket);

@@ -12,6 +12,7 @@ CREATE TABLE transitions (
     body bytea NOT NULL,
     PRIMARY KEY (position, ordinal)
 );
+CREATE INDEX transitions_decided ON transitions USING brin (decided);
 CREATE INDEX transitions_alarm ON transitions (alarm, position, ordinal) WHERE alarm IS NOT NULL;
 
 CREATE TABLE alarms (

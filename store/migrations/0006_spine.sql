@@ -5,11 +5,15 @@ CREATE TABLE spine (
     storage text NOT NULL,
     journal_id text,
     position bigint NOT NULL DEFAULT 0,
+    -- Newest receive time among what is stored: minutes are closed behind it, so that a database
+    -- that catches up does not roll up what has not arrived.
+    received_through timestamptz,
     -- Readings older than this belong to minutes that are rolled up, or are being rolled up now:
     -- a commit that brings one marks its minute in rollup_dirty.
     closing_through timestamptz,
     rolled_1m_through timestamptz,
-    rolled_1h_through timestamptz
+    rolled_1h_through timestamptz,
+    redone_at timestamptz               -- when late minutes were last rolled up again
 );
 
 CREATE TABLE journal_epochs (

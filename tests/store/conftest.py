@@ -24,9 +24,12 @@ import pytest
 
 from store.database import Database
 from store.migrate import migrate
+from store.writer import open_epoch
+from tests.store.stretches import JOURNAL, START, T0
 
 T = TypeVar("T")
 Scene = Callable[[Callable[[Database], Awaitable[T]]], T]
+Play = Callable[[Callable[[Database], Awaitable[None]]], None]
 
 
 class Server:
@@ -156,5 +159,19 @@ def scene(server: Server) -> Scene[T]:
                 await server.drop(dsn)
 
         return asyncio.run(with_database())
+
+    return play
+
+
+@pytest.fixture
+def opened(scene: Scene[None]) -> Play:
+    """As `scene`, with the test's journal open."""
+
+    def play(act: Callable[[Database], Awaitable[None]]) -> None:
+        async def with_epoch(database: Database) -> None:
+            await open_epoch(database, JOURNAL, first_position=START, now=T0)
+            await act(database)
+
+        scene(with_epoch)
 
     return play

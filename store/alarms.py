@@ -1,0 +1,214 @@
+"""Alarms and what happened to them, as stored: lists, one with its timeline, events to resume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import asyncpg
+import msgspec
+
+from alerting.alarms import Alarm, Transition
+from store.database import Database
+from store.decisions import alarm_key
+from store.refusals import Invalid
+from store.scope import Scope, gateways_in_scope
+
+Openness = Literal["open", "unacknowledged", "closed"]
+
+UNACKNOWLEDGED: Final = ("unacknowledged", "returned_unacknowledged", "latched_unacknowledged")
+
+_alarm = msgspec.msgpack.Decoder(Alarm).decode
+_transition = msgspec.msgpack.Decoder(Transition).decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmFilter:
+    """Which alarms; what is None does not matter. `since` <= raised_at < `until`, int64 µs UTC."""
+
+    state: Openness | None = None
+    level: str | None = None
+    kind: str | None = None
+    priority: int | None = None
+    enterprise: str | None = None
+    site: str | None = None
+    gateway: int | None = None
+    sensor: int | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmPage:
+    """Alarms, and the cursor of the next page; None when this is the last."""
+
+    items: list[Alarm]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A transition as stored; `alarm` as it stands now (None: of a condition, not of an alarm)."""
+
+    position: int
+    ordinal: int
+    transition: Transition
+    alarm: Alarm | None
+
+    @property
+    def id(self) -> str:
+        return f"{self.position}.{self.ordinal}"
+
+
+async def list_alarms(
+    database: Database,
+    scope: Scope,
+    wanted: AlarmFilter,
+    *,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> AlarmPage:
+    """Alarms, the newest raised first.
+
+    Raises:
+        Invalid: a cursor that this function did not give.
+    """
+    async with database.connection() as connection:
+        rows = await connection.fetch(
+            _LIST,
+            *scope.parameters(),
+            wanted.state,
+            wanted.level,
+            wanted.kind,
+            wanted.priority,
+            wanted.enterprise,
+            wanted.site,
+            wanted.gateway,
+            wanted.sensor,
+            wanted.since,
+            wanted.until,
+            *_place(cursor),
+            limit + 1,
+            list(UNACKNOWLEDGED),
+        )
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return AlarmPage([_alarm(row["body"]) for row in rows], _cursor(rows[-1]) if more else None)
+
+
+async def get_alarm(database: Database, scope: Scope, id_: str) -> Alarm | None:
+    """One alarm; None when there is none, or none in scope."""
+    try:
+        key = alarm_key(id_)
+    except ValueError:
+        return None
+    async with database.connection() as connection:
+        body = await connection.fetchval(
+            "SELECT body FROM alarms WHERE born_position = $1 AND born_ordinal = $2 "
+            f"AND {gateways_in_scope('gateway', 3)}",
+            *key,
+            *scope.parameters(),
+        )
+    return None if body is None else _alarm(body)
+
+
+async def timeline(
+    database: Database, scope: Scope, id_: str, *, limit: int = 1000
+) -> list[StoredEvent]:
+    """Everything that happened to one alarm, the oldest first; nothing when out of scope."""
+    async with database.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT position, ordinal, body FROM transitions "
+            f"WHERE alarm = $1 AND {gateways_in_scope('gateway', 3)} "
+            "ORDER BY position, ordinal LIMIT $2",
+            id_,
+            limit,
+            *scope.parameters(),
+        )
+    return [StoredEvent(r["position"], r["ordinal"], _transition(r["body"]), None) for r in rows]
+
+
+async def events_after(
+    database: Database, scope: Scope, after: tuple[int, int], *, limit: int = 500
+) -> list[StoredEvent]:
+    """Transitions of alarms behind an id, in order, each with its alarm as it stands now."""
+    async with database.connection() as connection:
+        rows = await connection.fetch(_EVENTS, *scope.parameters(), *after, limit)
+    return [
+        StoredEvent(
+            row["position"],
+            row["ordinal"],
+            _transition(row["body"]),
+            None if row["alarm_body"] is None else _alarm(row["alarm_body"]),
+        )
+        for row in rows
+    ]
+
+
+async def oldest_event(database: Database) -> tuple[int, int] | None:
+    """Id of the oldest transition that is kept: a resume from before it needs a snapshot."""
+    async with database.connection() as connection:
+        row = await connection.fetchrow(
+            "SELECT position, ordinal FROM transitions ORDER BY position, ordinal LIMIT 1"
+        )
+    return None if row is None else (row["position"], row["ordinal"])
+
+
+async def open_alarms(database: Database) -> list[Alarm]:
+    """Every open alarm as stored, in order of birth."""
+    async with database.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT body FROM alarms WHERE state <> 'normal' ORDER BY born_position, born_ordinal"
+        )
+    return [_alarm(row["body"]) for row in rows]
+
+
+_LIST: Final = f"""
+SELECT raised_at, born_position, born_ordinal, body FROM alarms
+WHERE {gateways_in_scope("gateway", 1)}
+  AND ($4::text IS NULL
+       OR CASE $4 WHEN 'open' THEN state <> 'normal'
+                  WHEN 'unacknowledged' THEN state = ANY($18::text[])
+                  ELSE state = 'normal' END)
+  AND ($5::text IS NULL OR level = $5)
+  AND ($6::text IS NULL OR kind = $6)
+  AND ($7::integer IS NULL OR priority = $7)
+  AND ($8::text IS NULL OR gateway IN (
+       SELECT g.number FROM gateways g JOIN sites s ON s.id = g.site WHERE s.enterprise = $8))
+  AND ($9::text IS NULL OR gateway IN (SELECT g.number FROM gateways g WHERE g.site = $9))
+  AND ($10::integer IS NULL OR gateway = $10)
+  AND ($11::integer IS NULL OR sensor = $11)
+  AND ($12::timestamptz IS NULL OR raised_at >= $12)
+  AND ($13::timestamptz IS NULL OR raised_at < $13)
+  AND ($14::timestamptz IS NULL
+       OR (raised_at, born_position, born_ordinal) < ($14, $15::bigint, $16::integer))
+ORDER BY raised_at DESC, born_position DESC, born_ordinal DESC
+LIMIT $17
+"""
+
+_EVENTS: Final = f"""
+SELECT t.position, t.ordinal, t.body, a.body AS alarm_body
+FROM transitions t
+LEFT JOIN alarms a ON a.born_position = split_part(t.alarm, '.', 1)::bigint
+                  AND a.born_ordinal = split_part(t.alarm, '.', 2)::integer
+WHERE t.alarm IS NOT NULL AND (t.position, t.ordinal) > ($4::bigint, $5::integer)
+  AND {gateways_in_scope("t.gateway", 1)}
+ORDER BY t.position, t.ordinal
+LIMIT $6
+"""
+
+
+def _cursor(row: asyncpg.Record) -> str:
+    return f"{row['raised_at']}.{row['born_position']}.{row['born_ordinal']}"
+
+
+def _place(cursor: str | None) -> tuple[int | None, int | None, int | None]:
+    if cursor is None:
+        return None, None, None
+    try:
+        raised_at, position, ordinal = (int(part) for part in cursor[:80].split("."))
+    except ValueError as error:
+        raise Invalid("cursor", "is not one that a list gave") from error
+    if max(abs(raised_at), abs(position)) >= 1 << 62 or abs(ordinal) >= 1 << 31:
+        raise Invalid("cursor", "is not one that a list gave")
+    return raised_at, position, ordinal

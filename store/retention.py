@@ -1,0 +1,163 @@
+"""What is forgotten, and when: whole partitions or chunks of readings, old rows of the rest.
+
+And what makes old readings quick to read: a partition's key leads with the time, which is right
+for writing; once its day is over it gets an index that leads with the sensor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from store.connection import Connection
+from store.database import Database
+from store.partitions import DAY_US
+from store.storage import Storage
+
+SHORTEST_DAYS: Final = 30
+"""Order 40 asks for 30 days of everything."""
+STEP: Final = 5000
+"""Rows deleted by one statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Days that things are kept; nothing below 30. `raw` None: 90, or 400 where compressed."""
+
+    raw: int | None = None
+    minutes: int = 730
+    hours: int = 3650
+    alarms: int = 1830
+    quarantine: int = 30
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            days = getattr(self, name)
+            if days is not None and days < SHORTEST_DAYS:
+                raise ValueError(f"{name}: {days} days is less than the {SHORTEST_DAYS} required")
+
+    def raw_days(self, storage: Storage) -> int:
+        if self.raw is not None:
+            return self.raw
+        return 400 if storage.policies else 90
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What one call removed: names of partitions or chunks, and the number of other rows."""
+
+    tables: tuple[str, ...]
+    rows: int
+
+
+async def forget_old(database: Database, keep: Keep, *, now: int) -> Forgotten:
+    """Forget what is past its time (`now` int64 µs UTC).
+
+    Raises:
+        DatabaseUnavailable: call again; what was forgotten stays forgotten.
+    """
+    storage = await database.storage()
+    raw = now - keep.raw_days(storage) * DAY_US
+    cuts = {
+        "readings": raw,
+        "readings_1m": now - keep.minutes * DAY_US,
+        "readings_1h": now - keep.hours * DAY_US,
+    }
+    dropped: list[str] = []
+    rows = 0
+    async with database.connection() as connection:
+        for table, cut in cuts.items():
+            if storage.hypertables:
+                dropped += await _drop_chunks(connection, table, cut)
+            else:
+                dropped += await _drop_partitions(database, connection, table, cut)
+        for statement, cut in (
+            (_old("reading_corrections", "ts"), raw),
+            (_old("kept_entries", "stored_at"), raw),
+            (_old("rollup_dirty", "bucket"), raw),
+            (_old("quarantine", "at"), now - keep.quarantine * DAY_US),
+            (_old("outbox", "created_at"), now - keep.quarantine * DAY_US),
+            (_OLD_TRANSITIONS, now - keep.alarms * DAY_US),
+            (_old("alarms", "raised_at", "state = 'normal'"), now - keep.alarms * DAY_US),
+            (_old("sessions", "expires_at"), now),
+        ):
+            rows += await _delete(connection, statement, cut)
+    return Forgotten(tuple(dropped), rows)
+
+
+def _old(table: str, column: str, also: str = "true") -> str:
+    return (
+        f"DELETE FROM {table} WHERE ctid = ANY(ARRAY("
+        f"SELECT ctid FROM {table} WHERE {column} < $1 AND {also} LIMIT {STEP}))"
+    )
+
+
+# The history of an alarm that is still open stays whole.
+_OLD_TRANSITIONS: Final = f"""
+DELETE FROM transitions WHERE ctid = ANY(ARRAY(
+    SELECT t.ctid FROM transitions t
+    WHERE t.decided < $1 AND NOT EXISTS (
+        SELECT FROM alarms a WHERE a.state <> 'normal'
+        AND t.alarm = a.born_position || '.' || a.born_ordinal)
+    LIMIT {STEP}))
+"""
+
+
+async def _delete(connection: Connection, statement: str, cut: int) -> int:
+    total = 0
+    while True:
+        done = int((await connection.execute(statement, cut)).split()[-1])
+        total += done
+        if done < STEP:
+            return total
+
+
+async def _drop_partitions(
+    database: Database, connection: Connection, table: str, cut: int
+) -> list[str]:
+    old = await database.partitions.ending_before(connection, table, cut)
+    for partition in old:
+        async with connection.transaction():
+            # Rather fail and be called again than make every writer wait behind this lock.
+            await connection.execute("SET LOCAL lock_timeout = '2s'")
+            await connection.execute(f"DROP TABLE {partition.name}")
+    if old:
+        database.partitions.forget()
+    return [partition.name for partition in old]
+
+
+async def _drop_chunks(connection: Connection, table: str, cut: int) -> list[str]:
+    rows = await connection.fetch(
+        "SELECT drop_chunks($1::regclass, older_than => $2::timestamptz)::text AS chunk",
+        table,
+        cut,
+    )
+    return [row["chunk"] for row in rows]
+
+
+async def index_closed(database: Database, *, now: int) -> list[str]:
+    """Give finished partitions of raw readings their index by sensor; returns those it made.
+
+    Plain storage only. Writers are not blocked; an index that was left half-made is made anew.
+    """
+    if (await database.storage()).hypertables:
+        return []
+    made: list[str] = []
+    async with database.connection() as connection:
+        for partition in await database.partitions.ending_before(
+            connection, "readings", now - DAY_US
+        ):
+            index = f"{partition.name}_sensor"
+            valid = await connection.fetchval(
+                "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)", index
+            )
+            if valid:
+                continue
+            await connection.execute("SET statement_timeout = 0")
+            await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index}")
+            await connection.execute(
+                f"CREATE INDEX CONCURRENTLY {index} ON {partition.name} (sensor, ts)",
+                timeout=3600,
+            )
+            made.append(index)
+    return made

@@ -1,0 +1,104 @@
+"""Figures over stored history, within a scope: alarms by time and kind, quality of the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from store.database import Database
+from store.rollups import HOUR_US
+from store.scope import Scope, gateways_in_scope
+
+DAY_HOURS: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmsRaised:
+    """Alarms raised since the start of the day, and in each of the last 24 hours, oldest first."""
+
+    today: int
+    by_hour: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmCount:
+    """How many alarms of one kind and level were raised, and how many times they came."""
+
+    kind: str
+    level: str | None
+    priority: int
+    alarms: int
+    unacknowledged: int
+
+
+@dataclass(frozen=True, slots=True)
+class SensorQuality:
+    """Readings of one sensor over a time, and how many of them were usable and good."""
+
+    sensor: int
+    readings: int
+    usable: int
+    good: int
+
+
+async def alarms_raised(
+    database: Database, scope: Scope, *, now: int, day_start: int
+) -> AlarmsRaised:
+    """Counts for the overview. `now` and `day_start` (the viewer's midnight): int64 µs UTC."""
+    async with database.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT raised_at FROM alarms "
+            f"WHERE raised_at >= least($4::timestamptz, $5::timestamptz) "
+            f"AND raised_at <= $6 AND {gateways_in_scope('gateway', 1)}",
+            *scope.parameters(),
+            day_start,
+            now - DAY_HOURS * HOUR_US,
+            now,
+        )
+    by_hour = [0] * DAY_HOURS
+    today = 0
+    for row in rows:
+        hours_ago = (now - row["raised_at"]) // HOUR_US
+        if hours_ago < DAY_HOURS:
+            by_hour[DAY_HOURS - 1 - hours_ago] += 1
+        today += row["raised_at"] >= day_start
+    return AlarmsRaised(today, by_hour)
+
+
+async def alarm_counts(
+    database: Database, scope: Scope, *, since: int, until: int
+) -> list[AlarmCount]:
+    """Alarms raised in a time (int64 µs UTC) by kind and level, the most frequent first."""
+    async with database.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT kind, level, min(priority) AS priority, count(*) AS alarms, "
+            "count(*) FILTER (WHERE state LIKE '%unacknowledged') AS unacknowledged "
+            "FROM alarms WHERE raised_at >= $4 AND raised_at < $5 "
+            f"AND {gateways_in_scope('gateway', 1)} "
+            "GROUP BY kind, level ORDER BY alarms DESC, kind, level",
+            *scope.parameters(),
+            since,
+            until,
+        )
+    return [AlarmCount(**row) for row in rows]
+
+
+async def data_quality(
+    database: Database, scope: Scope, *, since: int, until: int
+) -> list[SensorQuality]:
+    """Per sensor, over the whole hours of a time (int64 µs UTC); sensors without data left out.
+
+    Hours that are not rolled up yet are not in it.
+    """
+    async with database.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT r.sensor, sum(r.readings)::bigint AS readings, sum(r.usable)::bigint AS usable,"
+            " sum(r.good)::bigint AS good FROM readings_1h r "
+            "JOIN sensor_bindings b ON b.sensor = r.sensor AND b.unbound_at IS NULL "
+            f"WHERE r.bucket >= $4 AND r.bucket < $5 AND {gateways_in_scope('b.gateway', 1)} "
+            "GROUP BY r.sensor ORDER BY r.sensor",
+            *scope.parameters(),
+            since,
+            until,
+        )
+    return [SensorQuality(**row) for row in rows]
