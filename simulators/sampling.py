@@ -1,7 +1,7 @@
 """Which points a gateway reports this second: those that are due, and those that moved.
 
-A box reports all its points when it starts; after that a point is due once a period, at its own
-phase. A state reports at once when it changes, an analog
+A box reports all its points when it starts; after that a point is due once a period, with the
+other points of its box. A state reports at once when it changes, an analog
 point when it moved by a share of its full scale since its last report, but not more often than
 its class allows: so a leak is seen second by second while a calm county sends little.
 """
@@ -30,14 +30,15 @@ class Sampler:
 
     Args:
         sensors: the county's sensors, in the plant's order.
-        rng: draws each point's phase within its period.
+        rng: draws each gateway's phase within the periods.
     """
 
     def __init__(self, sensors: Sequence[Sensor], rng: np.random.Generator) -> None:
         n = len(sensors)
         self._period = np.array([s.period_s for s in sensors])
         self._next = np.zeros(n)
-        self._phase = rng.random(n)
+        phases = {s.gateway: rng.random() for s in sensors}
+        self._phase = np.array([phases[s.gateway] for s in sensors])
         self._last = np.full(n, np.nan)
         self._last_quality = np.zeros(n, np.uint8)
         self._last_at = np.full(n, -np.inf)

@@ -81,7 +81,7 @@ class Templates:
         seq: NDArray[np.int64],
         duplicate: bool = False,
     ) -> bytes:
-        """n packets, one after the other.
+        """Make n packets, one after the other.
 
         Args:
             block: (n,) which block of sensors each carries.
@@ -92,7 +92,7 @@ class Templates:
             seq: (n,) sequence numbers.
             duplicate: set the DUP flag.
         """
-        packets = self._rows[block * self._variants + turn % self._variants]
+        packets: NDArray[np.uint8] = self._rows[block * self._variants + turn % self._variants]
         if duplicate:
             packets[:, 0] |= DUPLICATE
         packets[:, self._pid_at] = pid >> 8
