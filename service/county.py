@@ -43,7 +43,7 @@ async def register_county(database: Database, *, sites: int, actor: Actor) -> Co
 
 def _limit(given: SiteLimit) -> Limit:
     return Limit(
-        level=given.level,  # type: ignore[arg-type]  # the county writes the four levels only
+        level=given.level,
         setpoint=given.setpoint,
         deadband=given.deadband,
         on_delay_us=round(given.on_delay_s * MICROSECONDS),

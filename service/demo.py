@@ -22,12 +22,13 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from ingest import Ingest
+from service.brokers import BrokerAccess
 from service.clock import now_us
 from service.county import COUNTY_SEED, register_county, register_starter
 from service.embedded import Broker, MosquittoBroker, NatsBroker, PostgresServer
 from service.embedded.server import Server
 from service.live import PASSWORD_BYTES, hash_password
-from service.run import BrokerAccess, Running, serve
+from service.run import Running, serve
 from service.settings import Settings
 from store.audit import Actor
 from store.gateways import set_credential
@@ -128,7 +129,7 @@ async def _enter_all(stack: AsyncExitStack, *servers: Server) -> None:
 
 
 def embedded_broker(settings: Settings, *, port: int) -> Broker:
-    """mosquitto where it is configured, else the bundled nats-server."""
+    """Mosquitto where it is configured, else the bundled nats-server."""
     if settings.mosquitto_binary is not None:
         return MosquittoBroker(settings.data_dir, port=port, program=settings.mosquitto_binary)
     return NatsBroker(settings.data_dir, port=port, program=settings.nats_binary)
@@ -143,13 +144,10 @@ def access_to(broker: Broker) -> BrokerAccess:
         admin=broker,
         admit=broker.admit_gateways,
         redelivery_s=broker.redelivery_s,
-        public_url=broker.url,
     )
 
 
-async def _populate(
-    running: Running, broker: Broker, options: DemoOptions, data_dir: Path
-) -> None:
+async def _populate(running: Running, broker: Broker, options: DemoOptions, data_dir: Path) -> None:
     """Register the county (or one empty site) where nothing is registered yet.
 
     A start that was cut off half-way is completed by the next one.
@@ -172,9 +170,7 @@ async def _populate(
             await _give_credentials(running, broker, missing)
 
 
-async def _give_credentials(
-    running: Running, broker: Broker, passwords: Mapping[str, str]
-) -> None:
+async def _give_credentials(running: Running, broker: Broker, passwords: Mapping[str, str]) -> None:
     actor = Actor("demo", now_us())
     for gateway, password in passwords.items():
         await set_credential(running.database, gateway, hash_password(password), actor=actor)
@@ -194,8 +190,10 @@ def _tell(console: Console, running: Running, broker: Broker, settings: Settings
     console.print(f"  data      {settings.data_dir}")
     console.print(f"  gateways  {broker.url}  ({len(registry.gateways)} registered)")
     console.print(f"  county    {len(registry.sites)} sites, {len(registry.sensors)} sensors")
-    if running.first_password is not None:
-        console.print(f"  sign in   admin / {running.first_password}   (shown this once)")
+    if running.identities.first_password is not None:
+        console.print(
+            f"  sign in   admin / {running.identities.first_password}   (shown this once)"
+        )
     else:
         console.print("  sign in   admin   (forgotten? vedette user password admin)")
     console.print("  stop      Ctrl-C")

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any, Final
 
+from domain.assets import Gateway
 from domain.readings import MICROSECONDS
 from ingest import Ingest
 from service.feed import Feed
 from service.metrics import Metrics
 from service.spine import Spine
 from service.storer import Storer
-from store.database import Database
 from store.journal import Journal, JournalUnavailable
 
 STALE_TURN_S: Final = 10.0
@@ -36,21 +36,19 @@ class Health:
         storer: Storer,
         ingest: Ingest,
         journal: Journal,
-        database: Database,
         feed: Feed,
         metrics: Metrics,
         clock: Callable[[], int],
-        gateways_online: Callable[[], int],
+        gateways: Callable[[], Iterable[Gateway]],
     ) -> None:
         self._spine = spine
         self._storer = storer
         self._ingest = ingest
         self._journal = journal
-        self._database = database
         self._feed = feed
         self._metrics = metrics
         self._clock = clock
-        self._gateways_online = gateways_online
+        self._gateways = gateways
         self._readings: deque[tuple[int, int]] = deque(maxlen=RATE_WINDOW_S + 1)
         self._free_mib: int | None = None
         self._rejected: dict[str, int] = {}
@@ -68,6 +66,9 @@ class Health:
             self._count()
             await asyncio.sleep(1.0)
 
+    def gateways_online(self) -> int:
+        return sum(self._ingest.gateway(g.number).online is True for g in self._gateways())
+
     def _count(self) -> None:
         metrics, figures = self._metrics, self._ingest.figures
         metrics.messages_received.inc(figures.messages - self._messages)
@@ -77,18 +78,18 @@ class Health:
             metrics.readings_rejected.labels(reason).inc(count - self._rejected.get(reason, 0))
             self._rejected[reason] = count
         metrics.alarms_open.set(len(self._spine.fold.state.alarms))
-        metrics.journal_lag.set(self._spine.accepted - self._storer.rows_seen)
-        metrics.store_lag.set(self.store_lag_s() or 0.0)
-        metrics.gateways_online.set(self._gateways_online())
+        metrics.journal_lag.set(self.lag_readings())
+        metrics.store_lag.set(self.store_lag_s())
+        metrics.gateways_online.set(self.gateways_online())
         metrics.stream_clients.set(self._feed.clients)
 
-    def store_lag_s(self) -> float | None:
-        """Age of the oldest entry the database lacks (s); 0 when it lacks none, None if unknown."""
-        if self._storer.committed_at is None:
-            return None
-        if self._storer.committed >= self._spine.fold.position:
-            return 0.0
-        return max(0.0, (self._clock() - self._storer.committed_at) / MICROSECONDS)
+    def store_lag_s(self) -> float:
+        """Age of the oldest entry the database lacks (s)."""
+        return self._spine.progress.lag_s(self._storer.committed, now=self._clock())
+
+    def lag_readings(self) -> int:
+        """Readings the database lacks."""
+        return self._spine.progress.lag_readings(self._storer.committed)
 
     def readings_per_s(self) -> float:
         if len(self._readings) < 2:
@@ -99,11 +100,10 @@ class Health:
     def frame(self) -> dict[str, Any]:
         """The stream's health frame, once a second."""
         session = self._ingest.session
-        lag = self.store_lag_s()
         return {
             "store": {
                 "available": self._storer.fault is None,
-                "lag_s": None if lag is None else round(lag, 2),
+                "lag_s": round(self.store_lag_s(), 2),
                 "reason": self._storer.fault,
             },
             "broker": {
@@ -112,13 +112,13 @@ class Health:
                 "faults": self._ingest.faults,
             },
             "journal": {
-                "lag_readings": max(0, self._spine.accepted - self._storer.rows_seen),
+                "lag_readings": self.lag_readings(),
                 "free_mib": self._free_mib,
                 "fault": self._spine.fault,
             },
             "readings_per_s": round(self.readings_per_s(), 1),
             "decision_ms_p50": self._spine.decision_ms_p50(),
-            "gateways_online": self._gateways_online(),
+            "gateways_online": self.gateways_online(),
             "version": VERSION,
         }
 
@@ -138,5 +138,5 @@ class Health:
 
     def turning(self) -> bool:
         """Whether the fold still moves; systemd and the outer heartbeat hang on it."""
-        last = self._spine.folded_at
+        last = self._spine.progress.folded_at
         return last is not None and self._clock() - last < STALE_TURN_S * MICROSECONDS

@@ -44,7 +44,7 @@ def listen(host: str, port: int) -> socket.socket:
             f"cannot listen on {host}:{port}: {error.strerror}; "
             "stop the other program or choose another port with --port or VEDETTE_HTTP_PORT"
         ) from error
-    listener.setblocking(False)
+    listener.settimeout(0)
     return listener
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from alerting import Act, Alarm, Refusal
@@ -19,6 +19,7 @@ from domain.readings import Position
 from ingest import Ingest
 from service.brokers import BrokerAdmin
 from service.feed import Feed
+from service.health import Health
 from service.registration import Registration
 from service.spine import Spine
 from service.storer import Storer
@@ -40,8 +41,7 @@ class LiveEngine:
         feed: Feed,
         registration: Registration,
         broker: BrokerAdmin,
-        health: Callable[[], dict[str, Any]],
-        unready: Callable[[], list[str]],
+        health: Health,
     ) -> None:
         self._spine = spine
         self._ingest = ingest
@@ -50,7 +50,6 @@ class LiveEngine:
         self._registration = registration
         self._broker = broker
         self._health = health
-        self._unready = unready
 
     @property
     def registry(self) -> Registry:
@@ -94,10 +93,10 @@ class LiveEngine:
         )
 
     def health(self) -> dict[str, Any]:
-        return self._health()
+        return self._health.frame()
 
     def unready(self) -> list[str]:
-        return self._unready()
+        return self._health.unready()
 
     async def act(self, act: Act) -> Alarm | Refusal:
         _, outcome = await self._spine.decide(Entry(EntryKind.ACT, act.to_bytes()))

@@ -44,10 +44,14 @@ class Metrics:
             registry=r,
         )
         self.journal_lag = Gauge(
-            "vedette_journal_lag_readings", "Readings durable but not yet in the database.", registry=r
+            "vedette_journal_lag_readings",
+            "Readings durable but not yet in the database.",
+            registry=r,
         )
         self.store_lag = Gauge(
-            "vedette_store_lag_seconds", "Age of the oldest entry not yet in the database.", registry=r
+            "vedette_store_lag_seconds",
+            "Age of the oldest entry not yet in the database.",
+            registry=r,
         )
         self.alarms_raised = Counter(
             "vedette_alarms_raised", "Alarms raised.", ["kind", "level"], registry=r
@@ -57,7 +61,9 @@ class Metrics:
             "vedette_notices", "Notices sent to people.", ["channel", "outcome"], registry=r
         )
         self.gateways_online = Gauge("vedette_gateways_online", "Gateways online.", registry=r)
-        self.stream_clients = Gauge("vedette_stream_clients", "Screens on the live stream.", registry=r)
+        self.stream_clients = Gauge(
+            "vedette_stream_clients", "Screens on the live stream.", registry=r
+        )
 
     def judged(self, outcome: Outcome) -> None:
         """Count what one outcome of the live fold says."""

@@ -31,14 +31,6 @@ class CannotStart(Exception):
     """With what, which and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A fold to go on from, and what the database said of itself (None: it is away)."""
-
-    fold: Fold
-    recovered: Recovered | None
-
-
 async def recover_fold(
     journal: Journal,
     database: Database,
@@ -46,7 +38,7 @@ async def recover_fold(
     *,
     migrate_first: bool,
     clock: Callable[[], int],
-) -> Start:
+) -> Fold:
     """Find the newest state this journal can be folded from.
 
     Raises:
@@ -57,11 +49,13 @@ async def recover_fold(
     deadline = clock() + round(FIRST_START_WAIT_S * 1_000_000)
     while True:
         try:
-            recovered = await meet_database(journal, database, migrate_first=migrate_first, clock=clock)
+            recovered = await meet_database(
+                journal, database, migrate_first=migrate_first, clock=clock
+            )
         except DatabaseUnavailable as error:
             if copy is not None and copy.journal_id == journal.id:
                 log.error("database.unavailable", reason=str(error), going_on_with="standby copy")
-                return Start(Fold.restore(copy.data), None)
+                return Fold.restore(copy.data)
             if clock() >= deadline:
                 raise CannotStart(
                     f"{error}; this is the first start on this data directory, so there is no "
@@ -70,9 +64,7 @@ async def recover_fold(
             log.warning("database.waiting", reason=str(error))
             await asyncio.sleep(RETRY_S)
             continue
-        if recovered.checkpoint is None:
-            return Start(Fold.empty(), recovered)
-        return Start(Fold.restore(recovered.checkpoint), recovered)
+        return _fold_of(recovered)
 
 
 def _load_copy(standby: Standby) -> Checkpoint | None:
@@ -106,9 +98,7 @@ async def meet_database(
     recovered = await recover(database)
     if recovered.journal_id != journal.id:
         try:
-            await open_epoch(
-                database, journal.id, first_position=journal.first, now=clock()
-            )
+            await open_epoch(database, journal.id, first_position=journal.first, now=clock())
         except ValueError as error:
             raise CannotStart(
                 f"{error}; move the journal away, so that a new one is begun"
@@ -140,10 +130,12 @@ class StoreStart:
 
 def store_start(recovered: Recovered) -> StoreStart:
     """The storer folds again from the database's own checkpoint, or from nothing."""
-    if recovered.checkpoint is None:
-        fold = Fold.empty()
-    else:
-        fold = Fold.restore(recovered.checkpoint)
     return StoreStart(
-        fold.snapshot(), recovered.position, recovered.previous_checkpoint_position
+        _fold_of(recovered).snapshot(), recovered.position, recovered.previous_checkpoint_position
     )
+
+
+def _fold_of(recovered: Recovered) -> Fold:
+    if recovered.checkpoint is None:
+        return Fold.empty()
+    return Fold.restore(recovered.checkpoint)

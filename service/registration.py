@@ -8,20 +8,22 @@ judges by it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 import msgspec
 import structlog
 
 from alerting import Configuration, ProgramChange
+from domain.assets import Gateway
 from domain.catalogue import catalogue
 from domain.entries import Entry, EntryKind
 from domain.wire import SensorRef
 from ingest import GatewayTags
 from service.spine import Spine
 from service.standby import Standby
-from store.database import Database
+from store.audit import Actor
+from store.database import Database, DatabaseUnavailable
 from store.gateways import load_credentials, set_credential
 from store.registry import Registry, load_registry
 
@@ -33,6 +35,10 @@ class _Copy(msgspec.Struct, frozen=True):
     credentials: dict[str, str]
 
 
+class NoRegistry(Exception):
+    """The database is away, and there is no copy of the registry."""
+
+
 class Registration:
     """One per process.
 
@@ -41,9 +47,7 @@ class Registration:
         credentials: hash of each gateway's password.
     """
 
-    def __init__(
-        self, database: Database, standby: Standby, *, clock: Callable[[], int]
-    ) -> None:
+    def __init__(self, database: Database, standby: Standby, *, clock: Callable[[], int]) -> None:
         self._database = database
         self._standby = standby
         self._clock = clock
@@ -73,10 +77,28 @@ class Registration:
         self._take(Registry.from_bytes(copy.registry), copy.credentials)
         return True
 
+    async def load_or_copy(self) -> None:
+        """`load`, or the copy while the database is away.
+
+        Raises:
+            NoRegistry: there is neither.
+        """
+        try:
+            await self.load()
+        except DatabaseUnavailable:
+            if not self.load_copy():
+                raise NoRegistry(
+                    "the database is away and there is no copy of the registry; start PostgreSQL"
+                ) from None
+
     def _take(self, registry: Registry, credentials: dict[str, str]) -> None:
         self.registry = registry
         self.credentials = MappingProxyType(credentials)
         self._tags = tags_of(registry)
+
+    def gateways(self) -> Iterable[Gateway]:
+        """The live gateways."""
+        return self.registry.gateways.values()
 
     def tags(self, gateway: str) -> GatewayTags | None:
         """A gateway's number and tags, for ingest."""
@@ -108,7 +130,9 @@ class Registration:
             )
 
     async def set_credential(self, gateway: str, hashed: str | None) -> None:
-        await set_credential(self._database, gateway, hashed)
+        """Keep the hash of a gateway's password; None takes it away."""
+        actor = Actor("service", self._clock())
+        await set_credential(self._database, gateway, hashed, actor=actor)
         async with self._changing:
             await self.load()
 
@@ -130,10 +154,7 @@ def difference(now: Configuration, wanted: Configuration, *, at: int) -> Program
 def tags_of(registry: Registry) -> dict[str, GatewayTags]:
     """Each gateway's sensors by tag, with the names of states where the measurand has any."""
     known = catalogue()
-    states = {
-        code: {state.key: state.number for state in measurand.states} or None
-        for code, measurand in known.items()
-    }
+    states = {code: measurand.state_numbers or None for code, measurand in known.items()}
     return {
         gateway.id: GatewayTags(
             gateway.number,

@@ -1,50 +1,43 @@
-"""The service from start to stop: recover, wire, run one group of named tasks, drain, stop.
+"""The service from start to stop: run one group of named tasks, drain, stop.
 
-Start-up order matters. The journal is folded to its end before anything new is taken; ingest has
-its session with the broker before gateways are let in; the ready line comes last.
+Order matters. The journal is folded to its end before anything new is taken; ingest has its
+session with the broker before gateways are let in; being ready is said last.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
+from typing import Any, Final
 
 import structlog
 
-from alerting import Fold
-from api.app import create_app
-from ingest import Ingest, Timing
+from ingest import Ingest
 from service import control
-from service.accounts import Accounts
-from service.brokers import BrokerAdmin, ForeignBroker
+from service.brokers import BrokerAccess
 from service.clock import now_us
-from service.feed import Feed
-from service.health import Health
-from service.history import history_of
-from service.http import HttpServer, http_server, listen, url_of
+from service.http import url_of
+from service.identities import Identities
 from service.live import LiveEngine
-from service.metrics import Metrics
-from service.recovery import CannotStart, recover_fold
-from service.registration import Registration
+from service.recovery import CannotStart
 from service.settings import Settings
-from service.spine import Spine
-from service.standby import Standby
-from service.storer import Storer
 from service.ticker import tick
-from service.upkeep import keep_up
+from service.upkeep import keep_rolled, keep_short, notice_edits
 from service.watchdog import feed_watchdog, notify_systemd, send_heartbeats, watchdog_interval_s
+from service.wiring import Parts, wire
 from store.database import Database
-from store.journal import JournalNewer, JournalUnavailable, open_journal
+from store.retention import Keep
 
 __all__ = ["CannotStart", "Running", "serve"]
 
-DRAIN_S = 8.0
+DRAIN_S: Final = 8.0
 """How long an orderly stop waits for the store to catch up; the journal keeps the rest."""
+SESSION_S: Final = 30.0
+"""A start without a session with the broker after this says so, and goes on trying."""
 
 log = structlog.get_logger(__name__)
 
@@ -56,24 +49,7 @@ class Running:
     url: str
     live: LiveEngine
     database: Database
-    accounts: Accounts
-    registration: Registration
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerAccess:
-    """Where ingest connects, and who gives gateways their credentials."""
-
-    url: str
-    username: str
-    password: str
-    client_id: str
-    admin: BrokerAdmin
-    admit: Callable[[], Awaitable[None]]
-    """Lets gateways in, once the service's session exists."""
-    redelivery_s: float
-    public_url: str
-    """Without credentials: what a gateway is told."""
+    identities: Identities
 
 
 async def serve(
@@ -97,190 +73,119 @@ async def serve(
         CannotStart: with what, which and what to do.
         service.http.PortTaken: the HTTP address is in use.
     """
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
-        listener = listen(settings.http_host, settings.http_port)
-        stack.callback(listener.close)
-        standby = Standby(settings.data_dir / "standby")
-        try:
-            journal = await open_journal(
-                settings.journal,
-                now_s=now_us() // 1_000_000,
-                max_bytes=settings.journal_max_mib << 20,
-            )
-        except (JournalNewer, JournalUnavailable, ValueError) as error:
-            raise CannotStart(str(error)) from error
-        stack.push_async_callback(journal.close)
-        database = await Database.connect(
-            settings.database_url.get_secret_value(),
-            max_connections=settings.database_connections,
-        )
-        stack.push_async_callback(database.close)
-
-        registration = Registration(database, standby, clock=now_us)
-        accounts = Accounts(database, standby, clock=now_us)
-        recovery = await recover_fold(
-            journal,
-            database,
-            standby,
-            registration,
-            accounts,
-            migrate_first=migrate_first,
-            admin_password=settings.admin_password,
-            clock=now_us,
-        )
-        metrics = Metrics()
-        feed = Feed(history=history_of(database), origin=recovery.fold.position)
-        storer = Storer(
-            journal,
-            lambda: spine.fold,
-            standby=standby,
-            checkpoint_us=round(settings.checkpoint_s * 1_000_000),
-            clock=now_us,
-            metrics=metrics,
-        )
-        spine = Spine(
-            journal, recovery.fold, feed=feed, sink=storer, metrics=metrics, monotonic=time.monotonic
-        )
-        base = recovery.fold.snapshot()
-        replayed = await spine.replay(recovery.fold.position)
-        log.info("journal.folded", entries=replayed, position=spine.fold.position)
-
-        ingest = Ingest(
-            sink=spine.append_batch,
-            tags=registration.tags,
-            clock=now_us,
-            sequences=spine.fold.sequences.copy(),
-            quarantine=recovery.quarantine.offer,
-            timing=Timing(
-                batch_readings=settings.batch_readings,
-                batch_age_s=settings.batch_ms / 1000,
-                redelivery_s=broker.redelivery_s,
-            ),
-        )
+        parts = await wire(settings, broker, stack, migrate_first=migrate_first)
         if on_ingest is not None:
-            on_ingest(ingest)
-        session = ingest.connect_to(
-            broker.url,
-            client_id=broker.client_id,
-            username=broker.username,
-            password=broker.password,
-        )
-        health = Health(
-            spine=spine, storer=storer, ingest=ingest, journal=journal, database=database,
-            feed=feed, metrics=metrics, clock=now_us, started_at=now_us(),
-        )  # fmt: skip
-        live = LiveEngine(
-            spine=spine, ingest=ingest, storer=storer, feed=feed, registration=registration,
-            broker=broker.admin, health=health.frame, unready=health.unready,
-        )  # fmt: skip
-        app = create_app(
-            live=live,
-            database=database,
-            accounts=accounts.directory,
-            clock=now_us,
-            zone=ZoneInfo(settings.time_zone),
-            metrics=metrics.registry,
-            secure_cookie=settings.http_secure_cookie,
-            session_us=round(settings.session_hours * 3_600_000_000),
-        )
-        server = http_server(app)
-        stopping = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-
+            on_ingest(parts.ingest)
         async with asyncio.TaskGroup() as group:
-            tasks: dict[str, asyncio.Task[None]] = {}
-
-            def start(name: str, work: Awaitable[None]) -> None:
-                tasks[name] = group.create_task(_run(work), name=name)
-
-            start("journal", spine.write_journal())
-            start("fold", spine.fold_entries())
-            start("store", storer.run(database, recovery.start_of_store(base)))
-            await registration.enforce(spine)
-            start("ingest", ingest.run())
-            start("tick", tick(spine, clock=now_us, listening=lambda: ingest.listening))
-            start("http", server.serve([listener]))
-            start("upkeep", keep_up(database, registration, accounts, spine, settings, now_us))
-            start("quarantine", recovery.quarantine.run(database))
-            start("measure", health.run())
-            if (interval := watchdog_interval_s()) is not None:
-                start("watchdog", feed_watchdog(interval, turning=health.turning))
-            if settings.heartbeat_url is not None:
-                start(
-                    "heartbeat",
-                    send_heartbeats(
-                        settings.heartbeat_url, settings.heartbeat_s, turning=health.turning
-                    ),
-                )
-            await session.ready.wait()
-            await broker.admit()
-            url = url_of(listener)
-            control.announce(
-                settings.data_dir,
-                accounts.announcement(url, broker.public_url, settings.database_url),
-            )
+            tasks = _Tasks(group)
+            tasks.start("journal", parts.spine.write_journal())
+            tasks.start("fold", parts.spine.fold_entries())
+            tasks.start("store", parts.storer.run(parts.database, parts.begin))
+            await parts.registration.enforce(parts.spine)
+            _start_edges(tasks, parts, settings)
+            await _let_gateways_in(parts, broker, stopping)
+            url = url_of(parts.listener)
+            _announce(url, parts, broker, settings)
             stack.callback(control.withdraw, settings.data_dir)
             notify_systemd("READY=1")
-            log.info("service.ready", url=url, broker=broker.public_url)
-            if ready is not None:
-                await ready(Running(url, live, database, accounts, registration))
+            log.info("service.ready", url=url, broker=broker.url)
+            if ready is not None and not stopping.is_set():
+                await ready(Running(url, parts.live, parts.database, parts.identities))
             await stopping.wait()
             notify_systemd("STOPPING=1")
-            await _stop(server, ingest_task=tasks["ingest"], tasks=tasks, spine=spine, storer=storer)
+            await _drain(parts, tasks)
+            tasks.cancel_all()
 
 
-async def _run(work: Awaitable[None]) -> None:
-    await work
+class _Tasks:
+    """The named tasks of the service, so that one can be ended before the others."""
+
+    def __init__(self, group: asyncio.TaskGroup) -> None:
+        self._group = group
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+
+    def start(self, name: str, work: Coroutine[Any, Any, Any]) -> None:
+        self._tasks[name] = self._group.create_task(work, name=name)
+
+    def cancel(self, *names: str) -> None:
+        for name in names:
+            self._tasks[name].cancel()
+
+    def cancel_all(self) -> None:
+        self.cancel(*self._tasks)
 
 
-async def _stop(
-    server: HttpServer,
-    *,
-    ingest_task: asyncio.Task[None],
-    tasks: dict[str, asyncio.Task[None]],
-    spine: Spine,
-    storer: Storer,
-) -> None:
-    """Stop taking, let what was taken be folded and stored, then end every task."""
+def _start_edges(tasks: _Tasks, parts: Parts, settings: Settings) -> None:
+    """What takes readings in, shows them, and looks after the house."""
+    database, health, spine = parts.database, parts.health, parts.spine
+    tasks.start("ingest", parts.ingest.run())
+    tasks.start("tick", tick(spine, clock=now_us, listening=lambda: parts.ingest.listening))
+    tasks.start("http", parts.server.serve([parts.listener]))
+    tasks.start("health", health.run())
+    tasks.start("refused", parts.refused.run(database))
+    tasks.start("rollups", keep_rolled(database, clock=now_us))
+    keep = Keep(
+        raw=settings.raw_days,
+        minutes=settings.minute_days,
+        hours=settings.hour_days,
+        alarms=settings.alarm_days,
+    )
+    tasks.start("retention", keep_short(database, keep, clock=now_us))
+    tasks.start("edits", notice_edits(database, parts.registration, parts.identities, spine))
+    if (interval_s := watchdog_interval_s()) is not None:
+        tasks.start("watchdog", feed_watchdog(interval_s, turning=health.turning))
+    if (url := settings.heartbeat_url) is not None:
+        tasks.start("heartbeat", send_heartbeats(url, settings.heartbeat_s, turning=health.turning))
+
+
+async def _let_gateways_in(parts: Parts, broker: BrokerAccess, stopping: asyncio.Event) -> None:
+    """Wait for the service's own session; what a gateway published before it would be lost."""
+    session = parts.ingest.session
+    assert session is not None
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SESSION_S):
+            await _first_of(session.ready, stopping)
+    if not session.ready.is_set() and not stopping.is_set():
+        log.error("broker.unavailable", broker=broker.url, reason=session.fault)
+        await _first_of(session.ready, stopping)
+    if session.ready.is_set():
+        await broker.admit()
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+def _announce(url: str, parts: Parts, broker: BrokerAccess, settings: Settings) -> None:
+    """Leave the note by which the commands of this machine find us."""
+    control.announce(
+        settings.data_dir,
+        control.Running(
+            pid=os.getpid(),
+            url=url,
+            token=parts.identities.local_token or "",
+            database_url=settings.database_url.get_secret_value(),
+            mqtt_url=broker.url,
+        ),
+    )
+
+
+async def _drain(parts: Parts, tasks: _Tasks) -> None:
+    """Stop taking, then let what was taken be folded and stored."""
     log.info("service.stopping")
-    ingest_task.cancel()
-    tasks["tick"].cancel()
-    server.should_exit = True
+    parts.server.should_exit = True
+    tasks.cancel("ingest", "tick")
     try:
         async with asyncio.timeout(DRAIN_S):
-            await storer.drained(spine)
+            await parts.storer.drained()
     except TimeoutError:
-        log.warning("service.undrained", behind=spine.fold.position - storer.committed)
-    for task in tasks.values():
-        task.cancel()
-
-
-def foreign(settings: Settings, *, client_id: str) -> BrokerAccess:
-    """Access to a broker that somebody else runs, from `mqtt_url`."""
-    url = settings.mqtt_url.get_secret_value()
-    return broker_from_url(url, client_id=client_id)
-
-
-def broker_from_url(url: str, *, client_id: str) -> BrokerAccess:
-    from urllib.parse import unquote, urlsplit
-
-    parts = urlsplit(url)
-    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
-        raise CannotStart(f"mqtt_url must be mqtt://user:password@host:port or mqtts://..., not {parts.scheme}://")
-
-    async def nothing() -> None:
-        """Others let the gateways in."""
-
-    port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
-    address = f"{parts.scheme}://{parts.hostname}:{port}"
-    return BrokerAccess(
-        url=address,
-        username=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
-        client_id=client_id,
-        admin=ForeignBroker(),
-        admit=nothing,
-        redelivery_s=0.0,
-        public_url=address,
-    )
+        log.warning("service.undrained", lag_readings=parts.health.lag_readings())

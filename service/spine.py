@@ -14,6 +14,7 @@ The inbox is bounded; a full one makes callers wait, which holds back ingest and
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -22,15 +23,19 @@ import structlog
 
 from alerting import Fold, Outcome
 from api.ports import Event
-from domain.entries import Entry
-from domain.readings import Position
+from domain.entries import Entry, EntryKind
+from domain.readings import Position, ReadingBatch
 from service.feed import Feed
+from service.metrics import Metrics
+from service.progress import Progress
 from store.journal import Journal, JournalUnavailable
 
 INBOX: Final = 64
 """Entries that may wait for the journal."""
 GROUP: Final = 32
 """Entries made durable by one write."""
+DECISIONS: Final = 400
+"""Latest batches whose decision time is kept."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,18 +51,8 @@ class _Waiting:
     entry: Entry
     durable: asyncio.Future[int]
     folded: asyncio.Future[Outcome] | None
-
-
-@dataclass(slots=True)
-class SpineFigures:
-    """Counters the metrics read; seconds are sums."""
-
-    entries: int = 0
-    groups: int = 0
-    journal_s: float = 0.0
-    fold_s: float = 0.0
-    refused: int = 0
-    """Groups the journal could not keep."""
+    received: int | None
+    """Of the oldest message of a batch, server time µs: decision time counts from it."""
 
 
 class Spine:
@@ -65,22 +60,44 @@ class Spine:
 
     Attributes:
         fold: the live fold; read by screens, written here only.
-        figures: running sums for the metrics.
+        progress: what has been folded, to compare with what is stored.
         fault: why the journal cannot keep anything now, or None.
     """
 
     def __init__(
-        self, journal: Journal, fold: Fold, *, feed: Feed, sink: Sink, monotonic: Callable[[], float]
+        self,
+        journal: Journal,
+        fold: Fold,
+        *,
+        feed: Feed,
+        sink: Sink,
+        metrics: Metrics,
+        clock: Callable[[], int],
+        monotonic: Callable[[], float],
     ) -> None:
         self._journal = journal
         self.fold = fold
         self._feed = feed
         self._sink = sink
+        self._metrics = metrics
+        self._clock = clock
         self._monotonic = monotonic
+        self._decisions_us: deque[int] = deque(maxlen=DECISIONS)
+        self.progress = Progress()
         self._inbox: asyncio.Queue[_Waiting] = asyncio.Queue(INBOX)
         self._durable: asyncio.Queue[tuple[int, _Waiting]] = asyncio.Queue(INBOX + GROUP)
-        self.figures = SpineFigures()
         self.fault: str | None = None
+
+    async def append_batch(self, batch: ReadingBatch) -> None:
+        """Make a batch durable; ingest may acknowledge its messages when this returns.
+
+        Raises:
+            JournalUnavailable: it was not kept; nothing may be acknowledged.
+        """
+        received = int(batch.messages.received.min()) if len(batch.messages) else None
+        entry = Entry(EntryKind.BATCH, batch.to_bytes())
+        waiting = await self._enqueue(entry, want_outcome=False, received=received)
+        await waiting.durable
 
     async def append(self, entry: Entry) -> Position:
         """Make an entry durable; it will be folded in the order of its position.
@@ -102,10 +119,12 @@ class Spine:
         assert waiting.folded is not None
         return Position(position), await waiting.folded
 
-    async def _enqueue(self, entry: Entry, *, want_outcome: bool) -> _Waiting:
+    async def _enqueue(
+        self, entry: Entry, *, want_outcome: bool, received: int | None = None
+    ) -> _Waiting:
         loop = asyncio.get_running_loop()
         folded = loop.create_future() if want_outcome else None
-        waiting = _Waiting(entry, loop.create_future(), folded)
+        waiting = _Waiting(entry, loop.create_future(), folded, received)
         await self._inbox.put(waiting)
         return waiting
 
@@ -129,9 +148,7 @@ class Spine:
             if self.fault is not None:
                 log.info("journal.recovered")
                 self.fault = None
-            self.figures.journal_s += self._monotonic() - started
-            self.figures.entries += len(group)
-            self.figures.groups += 1
+            self._metrics.stage_seconds.labels("journal").observe(self._monotonic() - started)
             for offset, waiting in enumerate(group):
                 if not waiting.durable.done():
                     waiting.durable.set_result(first + offset)
@@ -141,7 +158,6 @@ class Spine:
         if self.fault is None:
             log.error("journal.unavailable", reason=str(error))
         self.fault = str(error)
-        self.figures.refused += 1
         for waiting in group:
             for future in (waiting.durable, waiting.folded):
                 if future is not None and not future.done():
@@ -153,13 +169,30 @@ class Spine:
         while True:
             position, waiting = await self._durable.get()
             started = self._monotonic()
-            outcome = self.fold.apply(position, waiting.entry)
-            self.figures.fold_s += self._monotonic() - started
+            outcome = self._fold_one(position, waiting.entry)
+            self._metrics.stage_seconds.labels("fold").observe(self._monotonic() - started)
+            self._metrics.judged(outcome)
+            if waiting.received is not None:
+                decided_us = self._clock() - waiting.received
+                self._decisions_us.append(decided_us)
+                self._metrics.stage_seconds.labels("decide").observe(max(decided_us, 0) / 1e6)
             self._sink.offer(position, waiting.entry, outcome)
-            if outcome.alarms:
-                self._feed.publish(events_of(position, outcome, stored=False))
             if waiting.folded is not None and not waiting.folded.done():
                 waiting.folded.set_result(outcome)
+
+    def _fold_one(self, position: int, entry: Entry) -> Outcome:
+        outcome = self.fold.apply(position, entry)
+        kept = 0 if outcome.verdict is None else int(outcome.verdict.kept.sum())
+        self.progress.note(position, kept, at=self._clock())
+        if outcome.alarms:
+            self._feed.publish(events_of(position, outcome))
+        return outcome
+
+    def decision_ms_p50(self) -> float | None:
+        """Median time from reception to verdict of the last batches (ms)."""
+        if not self._decisions_us:
+            return None
+        return sorted(self._decisions_us)[len(self._decisions_us) // 2] / 1000
 
     async def replay(self, after: int) -> int:
         """Fold what the journal holds after a position (start-up); returns entries folded."""
@@ -169,22 +202,20 @@ class Spine:
             if not entries:
                 return count
             for position, entry in entries:
-                outcome = self.fold.apply(position, entry)
-                if outcome.alarms:
-                    self._feed.publish(events_of(position, outcome, stored=False))
+                self._fold_one(position, entry)
             after = entries[-1][0]
             count += len(entries)
             await asyncio.sleep(0)
 
 
-def events_of(position: int, outcome: Outcome, *, stored: bool) -> list[Event]:
+def events_of(position: int, outcome: Outcome) -> list[Event]:
     """The alarm transitions of an outcome as stream events.
 
     An alarm that changed twice in one entry appears as it stands at the end of the entry.
     """
     alarms = {alarm.id: alarm for alarm in outcome.alarms}
     return [
-        Event(Position(position), ordinal, transition, alarms[transition.alarm], stored)
+        Event(Position(position), ordinal, transition, alarms[transition.alarm], stored=False)
         for ordinal, transition in enumerate(outcome.transitions)
         if transition.what == "alarm" and transition.alarm in alarms
     ]

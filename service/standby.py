@@ -1,7 +1,7 @@
 """The copy beside the journal that lets the service start and judge without the database.
 
-Three files in one directory: the last checkpoint the database has confirmed, the registry and
-the accounts. Each is replaced whole, so a kill leaves the old or the new one.
+Files in one directory: the last checkpoint the database has confirmed, the registry, the accounts
+and the token of this machine's command line. Each is replaced whole, so a kill leaves the old or the new one.
 """
 
 from __future__ import annotations
@@ -63,6 +63,14 @@ class Standby:
 
     def load_accounts(self) -> bytes | None:
         return self._load("accounts")
+
+    def save_token(self, secret: str) -> None:
+        """The token of this machine's command line."""
+        self._save("token", secret.encode())
+
+    def load_token(self) -> str | None:
+        data = self._load("token")
+        return None if data is None else data.decode()
 
     def _save(self, name: str, data: bytes) -> None:
         sealed = msgspec.msgpack.encode(_Sealed(FORMAT, zlib.crc32(data), data))

@@ -122,9 +122,7 @@ class Storer:
         self._queued_readings = 0
         self._wake.set()
 
-    async def run(
-        self, database: Database, begin: Callable[[], Awaitable[StoreStart]]
-    ) -> None:
+    async def run(self, database: Database, begin: Callable[[], Awaitable[StoreStart]]) -> None:
         """Task: store for ever.
 
         After every failure the database is asked anew where it stands: a crash may have taken
@@ -252,7 +250,9 @@ class Storer:
         self.duplicates += done.duplicates
         self.corrections += done.corrections
         if state is not None and checkpoint is not None:
-            await self._checkpointed(state, Checkpoint(self._journal.id, change.position, checkpoint))
+            await self._checkpointed(
+                state, Checkpoint(self._journal.id, change.position, checkpoint)
+            )
 
     async def _checkpointed(self, state: FoldState, checkpoint: Checkpoint) -> None:
         self._base = state

@@ -34,6 +34,7 @@ from store.recovery import Recovered, open_epoch, record_hole, recover, save_che
 __all__ = [
     "Commit",
     "Committed",
+    "DatabaseBehind",
     "Recovered",
     "StaleJournal",
     "commit",
@@ -49,8 +50,18 @@ MOST_MARKS: Final = 1000
 """Late (minute, sensor) pairs a commit marks one by one; beyond it marks whole minutes."""
 
 
+class DatabaseBehind(Exception):
+    """The database lacks entries before this stretch: a crash took back commits; `recover`."""
+
+
 class StaleJournal(Exception):
-    """The database follows another journal, or a later place than this writer believes."""
+    """The database follows another journal than this writer."""
+
+
+class DatabaseBehind(Exception):
+    """The database stands before the stretch: a crash took back commits that did not wait for the
+    disk. Fold the journal again from the database's checkpoint (`recover`).
+    """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +70,8 @@ class Commit:
 
     Attributes:
         journal_id: The journal it is from.
+        after: Position up to which the writer believes that everything is stored.
+        after: Everything up to here is stored already, as the caller believes.
         position: Last entry of the stretch.
         batches: (position, batch, verdict) of its batches, in order.
         transitions: (position, ordinal, transition) of its transitions, in order.
@@ -69,6 +82,7 @@ class Commit:
 
     journal_id: str
     position: int
+    after: int = 0
     batches: Sequence[tuple[int, ReadingBatch, Verdict]] = ()
     transitions: Sequence[tuple[int, int, Transition]] = ()
     alarms: Sequence[Alarm] = ()
@@ -102,6 +116,8 @@ async def commit(database: Database, change: Commit) -> Committed:
 
     Raises:
         StaleJournal: the database follows another journal (`open_epoch` comes first).
+        DatabaseBehind: the stretch would leave a hole.
+        DatabaseBehind: entries before the stretch are missing; ask `recover` and go on from there.
         store.decisions.ReplayDiffers: a transition stored before reads differently now.
         DatabaseUnavailable: nothing is known to be stored; commit it again.
     """
@@ -138,6 +154,10 @@ async def _commit_once(
                 f"the database follows journal {spine['journal_id']}, not {change.journal_id}"
             )
         stored: int = spine["position"]
+        if stored < change.after:
+            raise DatabaseBehind(f"the database stands at {stored}, not at {change.after}")
+        if stored < change.after:
+            raise DatabaseBehind(f"the database stands at {stored}, not at {change.after}")
         rows = rows.where(rows.position > stored)
         committed = await _write_rows(connection, rows, fast=fast)
         await _mark_dirty(connection, rows, spine["closing_through"])

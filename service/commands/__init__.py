@@ -5,10 +5,10 @@ An error is one line that says what, which, and what to do.
 
 from __future__ import annotations
 
+from service.commands import bench, demo, doctor, run, simulate  # noqa: F401 - they register
 from service.commands.accounts import token_app, user_app
 from service.commands.assets import gateway_app, sensor_app
 from service.commands.base import app
-from service.commands import bench, demo, doctor, run, simulate  # noqa: F401 - they register
 
 app.add_typer(user_app, name="user")
 app.add_typer(token_app, name="token")

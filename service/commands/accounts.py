@@ -9,15 +9,15 @@ import asyncio
 import getpass
 import secrets
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, get_args
 
 import msgspec
 import typer
+from api.tokens import hash_token
 
 from api.passwords import SHORTEST, hash_password
-from api.tokens import hash_token
 from service import control
 from service.clock import now_us
 from service.commands.base import DataDir, fail, settings
@@ -42,7 +42,6 @@ token_app = typer.Typer(help="Tokens of machines.", no_args_is_help=True)
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
 ]
-ROLES = ("admin", "operator", "viewer", "enterprise")
 Answer = TypeVar("Answer")
 
 
@@ -57,15 +56,15 @@ def user_add(
     data_dir: DataDir = None,
 ) -> None:
     """Add an account."""
-    if role not in ROLES:
-        fail(f"--role {role}: choose from {', '.join(ROLES)}", code=2)
+    try:
+        known_role = msgspec.convert(role, Role)
+    except msgspec.ValidationError:
+        fail(f"--role {role}: choose from {', '.join(get_args(Role))}", code=2)
     hashed = hash_password(_new_password(from_stdin=password_stdin))
 
     async def add(database: Database) -> None:
         kind, node = _scope(await load_registry(database), scope)
-        user = User(
-            name=name, password_hash=hashed, role=role, scope_kind=kind, scope_id=node
-        )
+        user = User(name=name, password_hash=hashed, role=known_role, scope_kind=kind, scope_id=node)
         await add_user(database, user, actor=_me())
 
     _on_database(data_dir, add)
@@ -107,9 +106,7 @@ def user_list(data_dir: DataDir = None) -> None:
 def token_add(
     name: str,
     user: Annotated[str, typer.Option(help="Account whose rights it has.")] = "admin",
-    gateway: Annotated[
-        str | None, typer.Option(help="Bind it to one gateway's telemetry.")
-    ] = None,
+    gateway: Annotated[str | None, typer.Option(help="Bind it to one gateway's telemetry.")] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Make an API token and print it once."""
@@ -159,23 +156,18 @@ def _new_password(*, from_stdin: bool) -> str:
 def _scope(registry: Registry, node: str | None) -> tuple[ScopeKind, str | None]:
     if node is None:
         return "all", None
-    kinds: list[ScopeKind] = [
-        kind
-        for kind, known in (
-            ("region", registry.regions),
-            ("enterprise", registry.enterprises),
-            ("site", registry.sites),
-        )
-        if node in known
-    ]
+    places: dict[ScopeKind, Mapping[str, object]] = {
+        "region": registry.regions,
+        "enterprise": registry.enterprises,
+        "site": registry.sites,
+    }
+    kinds = [kind for kind, known in places.items() if node in known]
     if not kinds:
         fail(f"--scope {node}: there is no region, enterprise or site of this id")
     return kinds[0], node
 
 
-def _on_database(
-    data_dir: Path | None, work: Callable[[Database], Awaitable[Answer]]
-) -> Answer:
+def _on_database(data_dir: Path | None, work: Callable[[Database], Awaitable[Answer]]) -> Answer:
     """Run `work` on the running service's database, else on the configured one."""
     chosen = settings(data_dir=data_dir)
     try:

@@ -97,7 +97,9 @@ def _all(running: control.Running, path: str) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
-        page = control.call(running, "GET", f"{path}?limit=500" + (f"&cursor={cursor}" if cursor else ""))
+        page = control.call(
+            running, "GET", f"{path}?limit=500" + (f"&cursor={cursor}" if cursor else "")
+        )
         items += page["items"]
         cursor = page["next"]
         if cursor is None:

@@ -17,11 +17,15 @@ from service.run import CannotStart
 
 @app.command("demo")
 def demo_command(
-    port: Annotated[int, typer.Option(help="Port of the web interface; 0 takes a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Port of the web interface; 0 takes a free one.")
+    ] = 8000,
     mqtt_port: Annotated[
         int, typer.Option("--mqtt-port", help="Port gateways connect to; 0 takes a free one.")
     ] = 1883,
-    sites: Annotated[int, typer.Option(min=1, max=2000, help="Sites of the simulated county.")] = 100,
+    sites: Annotated[
+        int, typer.Option(min=1, max=2000, help="Sites of the simulated county.")
+    ] = 100,
     no_simulate: Annotated[
         bool, typer.Option("--no-simulate", help="Start without a simulated county.")
     ] = False,

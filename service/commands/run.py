@@ -9,11 +9,12 @@ import typer
 import uvloop
 
 from service import logs
+from service.brokers import WrongBrokerUrl, client_id, foreign_broker
 from service.commands.base import DataDir, app, fail, settings
 from service.http import PortTaken
 from service.run import CannotStart, serve
 from store.database import Database, DatabaseUnavailable
-from store.migrate import SchemaNewer, migrate
+from store.migrate import MigrationChanged, SchemaNewer, migrate
 
 ROLES = ("ingest", "engine", "api", "notify")
 
@@ -35,8 +36,11 @@ def run_command(
     _check_roles(only)
     logs.configure(chosen.log_level, chosen.log_format)
     try:
-        uvloop.run(serve(chosen, migrate_first=not no_migrate))
-    except (CannotStart, PortTaken) as error:
+        broker = foreign_broker(
+            chosen.mqtt_url.get_secret_value(), client_id=client_id(chosen.data_dir)
+        )
+        uvloop.run(serve(chosen, broker=broker, migrate_first=not no_migrate))
+    except (CannotStart, PortTaken, WrongBrokerUrl) as error:
         fail(str(error))
 
 
@@ -46,7 +50,10 @@ def _check_roles(only: str | None) -> None:
         return
     roles = {role.strip() for role in only.split(",")}
     if unknown := roles - set(ROLES):
-        fail(f"--only {only}: unknown role {sorted(unknown)[0]}; choose from {', '.join(ROLES)}", code=2)
+        fail(
+            f"--only {only}: unknown role {min(unknown)}; choose from {', '.join(ROLES)}",
+            code=2,
+        )
     if not {"ingest", "engine", "api"} <= roles:
         fail(
             f"--only {only}: a journal on this machine's disk has one writer, so ingest, engine and "
@@ -60,12 +67,15 @@ def migrate_command(data_dir: DataDir = None) -> None:
     """Bring the database's schema up to date."""
     chosen = settings(data_dir=data_dir)
 
-    async def work() -> list[str]:
-        async with await Database.connect(chosen.database_url.get_secret_value()) as database:
-            return await migrate(database)
+    async def work() -> tuple[str, ...]:
+        database = await Database.connect(chosen.database_url.get_secret_value())
+        try:
+            return (await migrate(database)).applied
+        finally:
+            await database.close()
 
     try:
         applied = asyncio.run(work())
-    except (DatabaseUnavailable, SchemaNewer) as error:
+    except (DatabaseUnavailable, SchemaNewer, MigrationChanged) as error:
         fail(str(error))
     print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -31,13 +31,19 @@ def simulate_command(
         int | None, typer.Option(min=1, help="Play only so many of the gateways.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of plant and scenarios.")] = 1,
-    truth: Annotated[Path | None, typer.Option(help="Write labelled truth here (JSON lines).")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="Write labelled truth here (JSON lines).")
+    ] = None,
     broker: Annotated[str, typer.Option(help="mqtt://host:port")] = "mqtt://127.0.0.1:1883",
     county: Annotated[
         Path | None,
-        typer.Option(help="County file with seed, sites and gateway passwords (default: the demo's)."),
+        typer.Option(
+            help="County file with seed, sites and gateway passwords (default: the demo's)."
+        ),
     ] = None,
-    seconds: Annotated[float | None, typer.Option(min=1, help="Stop after so many seconds.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="Stop after so many seconds.")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Play the registered county over MQTT, each gateway with its own credentials."""
@@ -67,11 +73,12 @@ def simulate_command(
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
             names = ", ".join(each.name for each in scenarios)
-            print(f"{SIMULATOR_READY} {names}: {len(performance.county.gateways)} gateways", flush=True)
-            try:
+            print(
+                f"{SIMULATOR_READY} {names}: {len(performance.county.gateways)} gateways",
+                flush=True,
+            )
+            with suppress(asyncio.CancelledError):  # the way a person stops it
                 await playing
-            except asyncio.CancelledError:
-                pass  # the way a person stops it
 
         try:
             uvloop.run(perform())

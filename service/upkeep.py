@@ -1,0 +1,85 @@
+"""What is done beside the stream of readings: roll-ups, forgetting, and noticing edits.
+
+Each is a task of its own that goes on after the database was away; none of them holds up the
+spine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from service.identities import Identities
+from service.registration import Registration
+from service.spine import Spine
+from store.audit import list_audit
+from store.database import Database, DatabaseUnavailable
+from store.journal import JournalUnavailable
+from store.retention import Keep, forget_old
+from store.rollups import roll
+
+ROLL_EVERY_S: Final = 5.0
+FORGET_EVERY_S: Final = 3600.0
+LOOK_EVERY_S: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+async def keep_rolled(database: Database, *, clock: Callable[[], int]) -> None:
+    """Task: close finished minutes and hours, and roll up late ones again."""
+
+    async def once() -> None:
+        while (await roll(database, now=clock())).more:
+            await asyncio.sleep(0)
+
+    await _again_and_again("rollups", once, every_s=ROLL_EVERY_S)
+
+
+async def keep_short(database: Database, keep: Keep, *, clock: Callable[[], int]) -> None:
+    """Task: forget what is past its time."""
+
+    async def once() -> None:
+        forgotten = await forget_old(database, keep, now=clock())
+        if forgotten.tables or forgotten.rows:
+            log.info("store.forgotten", tables=len(forgotten.tables), rows=forgotten.rows)
+
+    await _again_and_again("retention", once, every_s=FORGET_EVERY_S)
+
+
+async def notice_edits(
+    database: Database, registration: Registration, identities: Identities, spine: Spine
+) -> None:
+    """Task: take over edits made by others, such as the command line, within a second or two.
+
+    Every edit of the registry and the accounts leaves a row in the audit.
+    """
+    seen: int | None = None
+
+    async def once() -> None:
+        nonlocal seen
+        newest = await list_audit(database, limit=1)
+        id_ = newest[0].id if newest else 0
+        if id_ != seen:
+            await identities.refresh()
+            await registration.refresh(spine)
+            seen = id_
+
+    await _again_and_again("edits", once, every_s=LOOK_EVERY_S)
+
+
+async def _again_and_again(
+    name: str, once: Callable[[], Awaitable[None]], *, every_s: float
+) -> None:
+    away = False
+    while True:
+        try:
+            await once()
+            away = False
+        except (DatabaseUnavailable, JournalUnavailable) as error:
+            if not away:
+                log.warning("upkeep.waiting", task=name, reason=str(error))
+            away = True
+        await asyncio.sleep(every_s)
