@@ -138,9 +138,9 @@ PROBLEMS: Final[dict[str, ProblemText]] = {
     "too_large": ProblemText(
         413,
         "请求过大",
-        "请求体超过 {kib} KiB。",
+        "请求体超过 {reason} KiB。",
         "Too large",
-        "The body is larger than {kib} KiB.",
+        "The body is larger than {reason} KiB.",
     ),
     "unsupported_media_type": ProblemText(
         415,
