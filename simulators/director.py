@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.incidents import KINDS, Kind, Target, World
+from simulators.plant import STATE_NAMES
 from simulators.scenario import Happening, Number, Scenario, ScenarioError, Where
 from simulators.truth import Label, TruthFile, Watch
 
@@ -222,7 +223,6 @@ def _fitting(world: World, kind: Kind, where: Where) -> list[_Place]:
             where.site_kind in (None, site_kind[site])
             and where.zone_kind in (None, zone_kind.get(sensor.zone or ""))
             and where.measurand in (None, sensor.measurand)
-            and where.ordered_shut in (None, site in county.ordered_shut)
             and where.site in (None, site)
             and where.zone in (None, sensor.zone)
             and where.gateway in (None, sensor.gateway)
@@ -252,7 +252,11 @@ def _target_row(world: World, target: Target, row: int, site: str) -> int | None
             return row if row in world.plant.detector_of else None
         case "collector":
             return world.plant.collector_of.get(sensor.zone)
-        case "supply":
+        case "order" if site not in world.county.ordered_shut:
+            return None
+        case "supply" | "order":
             return world.plant.supply_of.get(site) if sensor.role is not None else None
+        case "analog":
+            return None if sensor.measurand in STATE_NAMES else row
         case _:
             return row

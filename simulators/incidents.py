@@ -17,8 +17,9 @@ from simulators.conduct import Conduct
 from simulators.county import County
 from simulators.plant import Plant
 
-Target = Literal["detector", "collector", "supply", "sensor", "gateway"]
-"""What an incident of a kind happens to."""
+Target = Literal["detector", "collector", "supply", "order", "sensor", "analog", "gateway"]
+"""What an incident of a kind happens to; an order is the supply of a firm that must stop,
+an analog one any sensor whose value is a quantity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         "collector", {"share": 0.5}, frozenset({"WC_FLOW"}), _weaken_pump, _nothing, _mend_pump
     ),
     "order_disobeyed": Kind(
-        "supply",
+        "order",
         {"share": 0.6, "rise_s": 60.0},
         frozenset({"PW_P"}),
         _begin_nothing,
@@ -266,9 +267,9 @@ KINDS: Final[Mapping[str, Kind]] = {
         _loosen_joint,
         _tighten_joint,
     ),
-    "sensor_drift": Kind("sensor", {"per_minute": 1.0}, _ONE, _begin_nothing, _drift, _recalibrate),
-    "sensor_stuck": Kind("sensor", {"value": 0.0}, _ONE, _stick, _nothing, _free),
-    "sensor_spikes": Kind("sensor", {"height": 30.0}, _ONE, _spike, _nothing, _calm),
+    "sensor_drift": Kind("analog", {"per_minute": 1.0}, _ONE, _begin_nothing, _drift, _recalibrate),
+    "sensor_stuck": Kind("analog", {"value": 12.3}, _ONE, _stick, _nothing, _free),
+    "sensor_spikes": Kind("analog", {"height": 30.0}, _ONE, _spike, _nothing, _calm),
     "sensor_fault": Kind("sensor", {}, _ONE, _break_sensor, _nothing, _mend_sensor),
     "sensor_dropout": Kind("sensor", {}, _ONE, _unplug, _nothing, _plug_in),
     "gateway_offline": Kind("gateway", {}, _ONE, _cut_line, _nothing, _restore_line),

@@ -36,7 +36,6 @@ class Where(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     site_kind: str | None = None
     zone_kind: str | None = None
     measurand: str | None = None
-    ordered_shut: bool | None = None
     site: str | None = None
     zone: str | None = None
     gateway: str | None = None
