@@ -179,7 +179,7 @@ class Batching:
             try:
                 await self._sink(rows)
             except JournalUnavailable as fault:
-                self._refused(batch, fault)
+                self._refused(fault)
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
             else:
@@ -196,13 +196,17 @@ class Batching:
             )
         )
 
-    def _refused(self, batch: Batch, fault: JournalUnavailable) -> None:
+    def _refused(self, fault: JournalUnavailable) -> None:
         self.refused += 1
         if self.fault is None:
             _log.error("nothing is acknowledged, for it cannot be kept: %s", fault)
         self.fault = str(fault)
-        # Who can try again should not wait for the journal.
-        for waiting in batch.posts:
-            if not waiting.done():
-                waiting.set_exception(JournalUnavailable(str(fault)))
-        batch.posts.clear()
+        self._fail_posts(fault)
+
+    def _fail_posts(self, fault: JournalUnavailable) -> None:
+        """HTTP callers can try again by themselves; they should not wait for the journal."""
+        for batch in (*self._closed, *([self._open] if self._open else ())):
+            for waiting in batch.posts:
+                if not waiting.done():
+                    waiting.set_exception(JournalUnavailable(str(fault)))
+            batch.posts.clear()

@@ -33,6 +33,7 @@ from ingest.probing import PROBE_EVERY_S, Probing
 from ingest.quarantine import Quarantined
 from ingest.receipts import RECEIPT_EVERY_S, Receipts
 from ingest.topics import FILTERS, PROBE_TOPIC, Channel, Routes, rejected_topic
+from store.journal import JournalUnavailable
 
 _ORDER_EVERY_S: Final = 0.05
 _OVERHEAD: Final = 200
@@ -206,6 +207,8 @@ class Ingest:
         known = self._tags(gateway)
         if known is None:
             raise MalformedMessage(f"gateway '{gateway}' is not registered", Cause.TOPIC)
+        if self._batching.fault is not None:
+            raise JournalUnavailable(self._batching.fault)
         record = self._record(gateway, known.number)
         topic = f"POST /telemetry/{gateway}"
         batch = self._batching.open()

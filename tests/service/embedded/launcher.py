@@ -15,12 +15,12 @@ from service.embedded import MosquittoBroker, NatsBroker, PostgresServer
 async def main(part: str, data_dir: Path) -> None:
     if part == "postgres":
         async with PostgresServer(data_dir) as server:
-            print(server.pid, server.dsn, flush=True)
+            print(server.pid, server.dsn, flush=True)  # noqa: T201 the parent reads it
             await asyncio.Event().wait()
     else:
         kind = NatsBroker if part == "nats" else MosquittoBroker
         async with kind(data_dir, port=0) as broker:
-            print(broker.pid, broker.url, flush=True)
+            print(broker.pid, broker.url, flush=True)  # noqa: T201 the parent reads it
             await asyncio.Event().wait()
 
 
