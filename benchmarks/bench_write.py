@@ -77,7 +77,9 @@ Variant = Callable[[Database, int, Any], Awaitable[None]]
 
 async def commit_fast(database: Database, number: int, made: Any) -> None:
     """The product's own path, everything included."""
-    await commit(database, Commit(JOURNAL, START + number, [(START + number, *made)]))
+    position = START + number
+    after = position - 1 if number else 0
+    await commit(database, Commit(JOURNAL, after, position, [(position, *made)]))
 
 
 async def in_transaction(

@@ -108,6 +108,8 @@ class Database:
                 self.available = True
                 yield connection
         except _UNREACHABLE as error:
+            if isinstance(error, ValueError):  # asyncpg's word for an argument that cannot be sent
+                raise
             self.available = False
             raise DatabaseUnavailable(f"the database is not available: {_say(error)}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,6 +13,8 @@ from store.connection import Connection
 
 RINGING: Final = frozenset({"raise", "escalate", "reactivate", "realarm", "shelf_broken"})
 """Events that somebody is to be told of."""
+
+_NUMBER: Final = re.compile("0|[1-9][0-9]{0,18}")
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -30,9 +33,11 @@ def alarm_key(id_: str) -> tuple[int, int]:
         ValueError: the text is no such id.
     """
     position, dot, ordinal = id_.partition(".")
-    if not (dot and position.isdecimal() and ordinal.isdecimal() and len(id_) < 40):
-        raise ValueError(f"{id_!r} is no id of an alarm or transition")
-    return int(position), int(ordinal)
+    if dot and _NUMBER.fullmatch(position) and _NUMBER.fullmatch(ordinal):
+        key = int(position), int(ordinal)
+        if key[0] < 1 << 63 and key[1] < 1 << 31:
+            return key
+    raise ValueError(f"{id_!r} is no id of an alarm or transition")
 
 
 async def check_transitions(

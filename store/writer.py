@@ -50,17 +50,14 @@ MOST_MARKS: Final = 1000
 """Late (minute, sensor) pairs a commit marks one by one; beyond it marks whole minutes."""
 
 
-class DatabaseBehind(Exception):
-    """The database lacks entries before this stretch: a crash took back commits; `recover`."""
-
-
 class StaleJournal(Exception):
     """The database follows another journal than this writer."""
 
 
 class DatabaseBehind(Exception):
-    """The database stands before the stretch: a crash took back commits that did not wait for the
-    disk. Fold the journal again from the database's checkpoint (`recover`).
+    """The stretch would leave a hole: a crash took back commits that did not wait for the disk.
+
+    Ask `recover` where the database stands, and fold the journal again from its checkpoint.
     """
 
 
@@ -71,7 +68,6 @@ class Commit:
     Attributes:
         journal_id: The journal it is from.
         after: Position up to which the writer believes that everything is stored.
-        after: Everything up to here is stored already, as the caller believes.
         position: Last entry of the stretch.
         batches: (position, batch, verdict) of its batches, in order.
         transitions: (position, ordinal, transition) of its transitions, in order.
@@ -81,8 +77,8 @@ class Commit:
     """
 
     journal_id: str
+    after: int
     position: int
-    after: int = 0
     batches: Sequence[tuple[int, ReadingBatch, Verdict]] = ()
     transitions: Sequence[tuple[int, int, Transition]] = ()
     alarms: Sequence[Alarm] = ()
@@ -116,8 +112,7 @@ async def commit(database: Database, change: Commit) -> Committed:
 
     Raises:
         StaleJournal: the database follows another journal (`open_epoch` comes first).
-        DatabaseBehind: the stretch would leave a hole.
-        DatabaseBehind: entries before the stretch are missing; ask `recover` and go on from there.
+        DatabaseBehind: entries before the stretch are not stored.
         store.decisions.ReplayDiffers: a transition stored before reads differently now.
         DatabaseUnavailable: nothing is known to be stored; commit it again.
     """
@@ -154,8 +149,6 @@ async def _commit_once(
                 f"the database follows journal {spine['journal_id']}, not {change.journal_id}"
             )
         stored: int = spine["position"]
-        if stored < change.after:
-            raise DatabaseBehind(f"the database stands at {stored}, not at {change.after}")
         if stored < change.after:
             raise DatabaseBehind(f"the database stands at {stored}, not at {change.after}")
         rows = rows.where(rows.position > stored)

@@ -20,6 +20,7 @@ from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 import asyncpg
+import psutil
 import pytest
 
 from store.database import Database
@@ -116,6 +117,17 @@ class embedded_server:  # noqa: N801
         dsn = f"postgresql://vedette@/postgres?host={quote(str(self._folder))}"
         asyncio.run(_answering(dsn, self._folder / "log"))
         return dsn
+
+    def kill(self) -> None:
+        """SIGKILL to the server and, through it, to every process of it."""
+        if self._process is not None:
+            processes = [psutil.Process(self._process.pid)]
+            processes += processes[0].children(recursive=True)
+            for process in processes:
+                process.kill()
+            psutil.wait_procs(processes, timeout=10)
+            self._process.wait(10)
+            self._process = None
 
     def stop(self) -> None:
         if self._process is not None:

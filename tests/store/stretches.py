@@ -57,7 +57,7 @@ def stretch(position: int, *parts: tuple[ReadingBatch, Verdict], **others: objec
     first = START + position - len(parts) + 1
     batches = [(first + i, batch, verdict) for i, (batch, verdict) in enumerate(parts)]
     return replace(
-        Commit(journal_id=JOURNAL, position=START + position, batches=batches),
+        Commit(journal_id=JOURNAL, after=0, position=START + position, batches=batches),
         **others,  # type: ignore[arg-type]
     )
 

@@ -158,7 +158,22 @@ def test_nobody_sees_beyond_his_scope(opened: Play) -> None:
     opened(act)
 
 
-@pytest.mark.parametrize("id_", ["", "1", "1.2.3", "x.y", "-1.0", "1." + "9" * 60, f"{START}.5"])
+@pytest.mark.parametrize(
+    "id_",
+    [
+        "",
+        "1",
+        "1.2.3",
+        "x.y",
+        "-1.0",
+        "1." + "9" * 60,
+        "1.2147483648",
+        "9223372036854775808.0",
+        "\u0661.0",
+        "01.0",
+        f"{START}.5",
+    ],
+)
 def test_an_unknown_alarm_is_nobodys(opened: Play, id_: str) -> None:
     async def act(database: Database) -> None:
         assert await get_alarm(database, ALL, id_) is None

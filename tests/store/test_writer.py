@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+import shutil
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import asyncpg
 import numpy as np
@@ -13,9 +16,10 @@ import pytest
 from domain.entries import Entry, EntryKind
 from store.database import Database, DatabaseUnavailable
 from store.decisions import ReplayDiffers
+from store.migrate import migrate
 from store.recovery import list_holes
-from store.writer import StaleJournal, commit, open_epoch, record_hole, recover
-from tests.store.conftest import Play, Server
+from store.writer import DatabaseBehind, StaleJournal, commit, open_epoch, record_hole, recover
+from tests.store.conftest import Play, Server, embedded_server
 from tests.store.stretches import (
     JOURNAL,
     SECOND,
@@ -241,6 +245,64 @@ def test_a_commit_of_another_journal_is_refused(opened: Play) -> None:
             await commit(database, replace(stretch(0), journal_id="other"))
 
     opened(act)
+
+
+def test_a_stretch_that_would_leave_a_hole_is_refused(opened: Play) -> None:
+    async def act(database: Database) -> None:
+        await commit(database, stretch(3, after=0))
+        await commit(database, stretch(4, after=START + 2))
+        with pytest.raises(DatabaseBehind, match=str(START + 4)):
+            await commit(database, stretch(9, after=START + 5))
+        assert (await recover(database)).position == START + 4
+
+    opened(act)
+
+
+def test_after_a_crash_the_database_stands_at_one_place_not_before_its_checkpoint() -> None:
+    """PostgreSQL is killed; commits that did not wait for the disk may be gone, all of each."""
+    folder = Path(tempfile.mkdtemp(prefix="vedette-crash-", dir="/tmp"))
+    server = embedded_server(folder, fsync="on", wal_writer_delay="10s")
+
+    async def before(dsn: str) -> None:
+        database = await Database.connect(dsn)
+        await migrate(database)
+        await open_epoch(database, JOURNAL, first_position=START, now=T0)
+        for i in range(20):
+            checkpoint = b"state" if i == 9 else None
+            key = transition(event=str(i))
+            await commit(
+                database,
+                stretch(
+                    i,
+                    readings((1, float(i), 1.0)),
+                    transitions=[(START + i, 0, key)],
+                    checkpoint=checkpoint,
+                ),
+            )
+        server.kill()
+        await database.close()
+
+    async def afterwards(dsn: str) -> None:
+        database = await Database.connect(dsn)
+        found = await recover(database)
+        assert (found.checkpoint, found.checkpoint_position) == (b"state", START + 9)
+        there = found.position - START + 1
+        assert 10 <= there <= 20
+        assert [row[1] for row in await stored(database)] == [float(i) for i in range(there)]
+        async with database.connection() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM transitions") == there
+        if there < 20:
+            with pytest.raises(DatabaseBehind):
+                await commit(database, stretch(20, after=START + 19))
+        await database.close()
+
+    try:
+        with server as dsn:
+            asyncio.run(before(dsn))
+        with server as dsn:
+            asyncio.run(afterwards(dsn))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_new_journal_opens_an_epoch_behind_the_old(opened: Play) -> None:
