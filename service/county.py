@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from alerting import Limit
 from domain.assets import Enterprise, Region, Site
@@ -13,6 +17,40 @@ from store.county import NewRegistry, add_registry
 from store.database import Database
 
 COUNTY_SEED: Final = 1
+PLAYING: Final = "playing"
+"""First word of the simulator's line once it plays."""
+
+
+class Played(msgspec.Struct, frozen=True):
+    """What a simulator needs to play a registered county."""
+
+    seed: int
+    sites: int
+    passwords: dict[str, str]
+    """MQTT password by gateway id."""
+
+
+def county_file(data_dir: Path) -> Path:
+    return data_dir / "simulator" / "county.json"
+
+
+def keep_county(data_dir: Path, played: Played) -> None:
+    """Write the file of the demo's county, readable by its owner only."""
+    path = county_file(data_dir)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(played))
+    part.replace(path)
+
+
+def kept_county(data_dir: Path) -> Played | None:
+    """The demo's county; None where none was registered."""
+    try:
+        return msgspec.json.decode(county_file(data_dir).read_bytes(), type=Played)
+    except FileNotFoundError:
+        return None
 
 
 async def register_county(database: Database, *, sites: int, actor: Actor) -> County:

@@ -7,7 +7,6 @@ each gateway's own credentials, exactly as real gateways would.
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import signal
 import sys
@@ -15,16 +14,23 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar
 
-import msgspec
 from pydantic import SecretStr
 from rich.console import Console
 
 from ingest import Ingest
 from service.brokers import BrokerAccess
 from service.clock import now_us
-from service.county import COUNTY_SEED, register_county, register_starter
+from service.county import (
+    COUNTY_SEED,
+    PLAYING,
+    Played,
+    keep_county,
+    kept_county,
+    register_county,
+    register_starter,
+)
 from service.embedded import Broker, MosquittoBroker, NatsBroker, PostgresServer
 from service.embedded.server import Server
 from service.live import PASSWORD_BYTES, hash_password
@@ -33,26 +39,12 @@ from service.settings import Settings
 from store.audit import Actor
 from store.gateways import set_credential
 
-SIMULATOR_READY: Final = "playing"
-
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
     mqtt_port: int
     sites: int
     simulate: bool
-
-
-class County(msgspec.Struct, frozen=True):
-    """What the simulator needs to play the demo's county; kept with mode 0600."""
-
-    seed: int
-    sites: int
-    passwords: dict[str, str]
-
-
-def county_file(data_dir: Path) -> Path:
-    return data_dir / "simulator" / "county.json"
 
 
 class Simulator(Server):
@@ -83,7 +75,7 @@ class Simulator(Server):
 
     def heard(self, line: str) -> None:
         super().heard(line)
-        self._playing = self._playing or line.startswith(SIMULATOR_READY)
+        self._playing = self._playing or line.startswith(PLAYING)
 
     async def is_ready(self) -> bool:
         return self._playing
@@ -153,21 +145,22 @@ async def _populate(running: Running, broker: Broker, options: DemoOptions, data
     A start that was cut off half-way is completed by the next one.
     """
     actor = Actor("demo", now_us())
-    kept = county_file(data_dir)
     if not running.live.registry.regions:
         if options.simulate:
             county = await register_county(running.database, sites=options.sites, actor=actor)
             passwords = {
                 gateway.id: secrets.token_urlsafe(PASSWORD_BYTES) for gateway in county.gateways
             }
-            _keep(kept, County(COUNTY_SEED, options.sites, passwords))
+            keep_county(data_dir, Played(COUNTY_SEED, options.sites, passwords))
         else:
             await register_starter(running.database, actor=actor)
         await running.live.registry_changed()
-    if kept.exists():
-        passwords = msgspec.json.decode(kept.read_bytes(), type=County).passwords
-        if missing := {g: p for g, p in passwords.items() if g not in broker.gateways}:
-            await _give_credentials(running, broker, missing)
+    played = kept_county(data_dir)
+    if played is None:
+        return
+    missing = {g: p for g, p in played.passwords.items() if g not in broker.gateways}
+    if missing:
+        await _give_credentials(running, broker, missing)
 
 
 async def _give_credentials(running: Running, broker: Broker, passwords: Mapping[str, str]) -> None:
@@ -176,13 +169,6 @@ async def _give_credentials(running: Running, broker: Broker, passwords: Mapping
         await set_credential(running.database, gateway, hash_password(password), actor=actor)
     await running.live.registry_changed()
     await broker.add_gateways(passwords)
-
-
-def _keep(path: Path, county: County) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(county))
 
 
 def _tell(console: Console, running: Running, broker: Broker, settings: Settings) -> None:

@@ -105,18 +105,25 @@ async def meet_database(
             ) from error
         if recovered.journal_id is not None:
             log.error("journal.epoch", before=recovered.journal_id, now=journal.id)
-    from_ = recovered.checkpoint_position or recovered.position
-    if journal.first > from_ + 1 and recovered.journal_id == journal.id:
+    elif (hole := _hole_before(journal.first, recovered)) is not None:
         await record_hole(
             database,
             journal_id=journal.id,
-            after=from_,
+            after=hole,
             next_=journal.first,
             now=clock(),
             reason="the journal no longer holds what the database lacks",
         )
-        log.error("journal.hole", after=from_, next=journal.first)
+        log.error("journal.hole", after=hole, next=journal.first)
     return recovered
+
+
+def _hole_before(first: int, recovered: Recovered) -> int | None:
+    """The position after which entries are missing, if the journal's oldest is not the next."""
+    assert recovered.epoch_first is not None
+    needed = recovered.checkpoint_position or recovered.position
+    last = max(needed, recovered.epoch_first - 1)
+    return last if first > last + 1 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ class Recovered:
     Attributes:
         journal_id: The journal the database follows; None before the first epoch.
         position: Everything up to here is stored; 0 for nothing.
+        epoch_first: Where this journal began when the database first met it.
         checkpoint_position: Where the newest checkpoint was taken.
         checkpoint: The fold's bytes there; None when there is none.
         previous_checkpoint_position: Of the one before: the journal may be trimmed through it.
@@ -26,6 +27,7 @@ class Recovered:
 
     journal_id: str | None
     position: Position
+    epoch_first: Position | None
     checkpoint_position: Position | None
     checkpoint: bytes | None
     previous_checkpoint_position: Position | None
@@ -45,7 +47,10 @@ class Hole:
 async def recover(database: Database) -> Recovered:
     """Read where the database stands."""
     async with database.connection() as connection:
-        [spine] = await connection.fetch("SELECT journal_id, position FROM spine")
+        [spine] = await connection.fetch(
+            "SELECT journal_id, position, (SELECT first_position FROM journal_epochs epoch "
+            "WHERE epoch.journal_id = spine.journal_id) AS epoch_first FROM spine"
+        )
         checkpoints = await connection.fetch(
             "SELECT position, CASE WHEN row_number() OVER newest = 1 THEN body END AS body "
             "FROM checkpoints WINDOW newest AS (ORDER BY position DESC) "
@@ -56,6 +61,7 @@ async def recover(database: Database) -> Recovered:
     return Recovered(
         journal_id=spine["journal_id"],
         position=Position(spine["position"]),
+        epoch_first=spine["epoch_first"],
         checkpoint_position=None if newest is None else Position(newest["position"]),
         checkpoint=None if newest is None else newest["body"],
         previous_checkpoint_position=(

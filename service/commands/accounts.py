@@ -64,7 +64,9 @@ def user_add(
 
     async def add(database: Database) -> None:
         kind, node = _scope(await load_registry(database), scope)
-        user = User(name=name, password_hash=hashed, role=known_role, scope_kind=kind, scope_id=node)
+        user = User(
+            name=name, password_hash=hashed, role=known_role, scope_kind=kind, scope_id=node
+        )
         await add_user(database, user, actor=_me())
 
     _on_database(data_dir, add)

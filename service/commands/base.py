@@ -56,3 +56,25 @@ def reporting() -> Iterator[None]:
         yield
     except (NoService, Refused) as error:
         fail(str(error))
+
+
+@contextmanager
+def failing_on(*kinds: type[Exception]) -> Iterator[None]:
+    """Turn errors that say what to do into one line and exit code 1; others keep their trace."""
+    try:
+        yield
+    except kinds as error:
+        fail(str(error))
+    except ExceptionGroup as group:
+        _, others = group.split(kinds)
+        if others is not None:
+            raise
+        fail("; ".join(str(error) for error in _leaves(group)))
+
+
+def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -8,7 +8,7 @@ import typer
 import uvloop
 
 from service import logs
-from service.commands.base import DataDir, app, fail, settings
+from service.commands.base import DataDir, app, failing_on, settings
 from service.demo import DemoOptions, run_demo
 from service.embedded import AlreadyRunning, NoAccount, NoPlace, ServerFailed
 from service.http import PortTaken
@@ -38,7 +38,5 @@ def demo_command(
     chosen = settings(data_dir=data_dir, http_port=port)
     logs.configure("warning" if chosen.log_level == "info" else chosen.log_level, chosen.log_format)
     options = DemoOptions(mqtt_port=mqtt_port, sites=sites, simulate=not no_simulate)
-    try:
+    with failing_on(CannotStart, PortTaken, ServerFailed, AlreadyRunning, NoAccount, NoPlace):
         uvloop.run(run_demo(chosen, options))
-    except (CannotStart, PortTaken, ServerFailed, AlreadyRunning, NoAccount, NoPlace) as error:
-        fail(str(error))

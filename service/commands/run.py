@@ -10,7 +10,7 @@ import uvloop
 
 from service import logs
 from service.brokers import WrongBrokerUrl, client_id, foreign_broker
-from service.commands.base import DataDir, app, fail, settings
+from service.commands.base import DataDir, app, fail, failing_on, settings
 from service.http import PortTaken
 from service.run import CannotStart, serve
 from store.database import Database, DatabaseUnavailable
@@ -35,13 +35,11 @@ def run_command(
     chosen = settings(data_dir=data_dir, http_port=port)
     _check_roles(only)
     logs.configure(chosen.log_level, chosen.log_format)
-    try:
+    with failing_on(CannotStart, PortTaken, WrongBrokerUrl):
         broker = foreign_broker(
             chosen.mqtt_url.get_secret_value(), client_id=client_id(chosen.data_dir)
         )
         uvloop.run(serve(chosen, broker=broker, migrate_first=not no_migrate))
-    except (CannotStart, PortTaken, WrongBrokerUrl) as error:
-        fail(str(error))
 
 
 def _check_roles(only: str | None) -> None:

@@ -15,7 +15,7 @@ import uvloop
 
 from service.clock import now_us
 from service.commands.base import DataDir, app, fail, settings
-from service.demo import SIMULATOR_READY, County, county_file
+from service.county import PLAYING, Played, county_file
 from simulators.broker import Broker, Login
 from simulators.county import county_registry
 from simulators.player import Performance, play
@@ -49,7 +49,7 @@ def simulate_command(
     """Play the registered county over MQTT, each gateway with its own credentials."""
     path = county or county_file(settings(data_dir=data_dir).data_dir)
     try:
-        known = msgspec.json.decode(path.read_bytes(), type=County)
+        known = msgspec.json.decode(path.read_bytes(), type=Played)
         scenarios = tuple(load(file) for file in scenario or ()) or (built_in(),)
         address = Broker.from_url(broker)
     except FileNotFoundError:
@@ -74,7 +74,7 @@ def simulate_command(
                 asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
             names = ", ".join(each.name for each in scenarios)
             print(
-                f"{SIMULATOR_READY} {names}: {len(performance.county.gateways)} gateways",
+                f"{PLAYING} {names}: {len(performance.county.gateways)} gateways",
                 flush=True,
             )
             with suppress(asyncio.CancelledError):  # the way a person stops it
@@ -87,7 +87,7 @@ def simulate_command(
 
 
 def _performance(
-    known: County,
+    known: Played,
     scenarios: tuple[Scenario, ...],
     seed: int,
     gateways: int | None,

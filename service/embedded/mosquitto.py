@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -22,6 +23,7 @@ from service.embedded.place import own_directory, reachable_program, write_priva
 from service.embedded.server import ServerFailed
 
 _RELOADING: Final = "Reloading config."
+_SAY_AGAIN_S: Final = 0.3
 _SEARCHED: Final = os.pathsep.join(("/usr/sbin", "/usr/local/sbin", os.defpath))
 
 
@@ -105,9 +107,13 @@ class MosquittoBroker(Broker):
     async def put_users_in_force(self, gateways: Mapping[str, str]) -> None:
         self._write_passwords(gateways)
         self._reloading.clear()
-        self.signal(signal.SIGHUP)
-        # It says so first, and reads the files before it serves the next packet.
-        await self._reloading.wait()
+        # It says so first, and reads the files before it serves the next packet. A signal that
+        # comes while it is still busy with the last one is lost, so we say it again.
+        while not self._reloading.is_set():
+            self.signal(signal.SIGHUP)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SAY_AGAIN_S):
+                    await self._reloading.wait()
 
     @property
     def _configuration(self) -> Path:

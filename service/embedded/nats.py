@@ -145,11 +145,8 @@ class NatsBroker(Broker):
         main = self._configuration.read_text(encoding="utf-8")
         write_private(check, main.replace(USERS_FILE, "users.new.conf"), self.account)
         process = await asyncio.create_subprocess_exec(
-            self._program, "-t", "-c", str(check),
+            *self.as_account(signal.SIGKILL, str(self._program), "-t", "-c", str(check)),
             stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, cwd=self.directory,
-            user=self.account.uid if self.account else None,
-            group=self.account.gid if self.account else None,
-            extra_groups=[] if self.account else None,
         )  # fmt: skip
         said, _ = await process.communicate()
         check.unlink()

@@ -209,13 +209,10 @@ class PostgresServer(Server):
 
     async def _run(self, program: str, *arguments: str, commands: Sequence[str] = ()) -> None:
         process = await asyncio.create_subprocess_exec(
-            self._programs / program, *arguments,
+            *self.as_account(signal.SIGKILL, str(self._programs / program), *arguments),
             stdin=PIPE if commands else DEVNULL, stdout=PIPE, stderr=STDOUT,
             cwd=self.directory, start_new_session=True,
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
-            user=self.account.uid if self.account else None,
-            group=self.account.gid if self.account else None,
-            extra_groups=[] if self.account else None,
         )  # fmt: skip
         said, _ = await process.communicate("\n".join([*commands, ""]).encode() or None)
         if process.returncode != 0:

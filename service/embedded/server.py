@@ -142,18 +142,18 @@ class Server(ABC):
             await asyncio.sleep(0.01)
         return process
 
-    async def _spawn(self) -> Process:
+    def as_account(self, death_signal: signal.Signals, *command: str) -> list[str]:
+        """`command` as it is run for this part: as its account, ending with us.
+
+        The wrapper drops root, not the event loop: uvloop knows no `user` argument.
+        """
         uid, gid = (self.account.uid, self.account.gid) if self.account else (-1, -1)
+        numbers = (os.getpid(), int(death_signal), uid, gid)
+        return [sys.executable, "-I", "-S", str(_WRAPPER), *map(str, numbers), *command]
+
+    async def _spawn(self) -> Process:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            "-S",
-            str(_WRAPPER),
-            str(os.getpid()),
-            str(int(self.death_signal)),
-            str(uid),
-            str(gid),
-            *self.command(),
+            *self.as_account(self.death_signal, *self.command()),
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=STDOUT,
