@@ -64,7 +64,7 @@ function drawLimits(plot: uPlot, look: ChartLook): void {
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height)
   ctx.clip()
   ctx.font = FONT.replace('12px', `${11.5 * ratio}px`)
-  ctx.textAlign = 'right'
+  ctx.textAlign = 'left'
   for (const { level, setpoint, word } of look.limits) {
     const y = plot.valToPos(setpoint, 'y', true)
     ctx.strokeStyle = token(LIMIT_COLOUR[level])
@@ -77,7 +77,7 @@ function drawLimits(plot: uPlot, look: ChartLook): void {
     ctx.fillStyle = token('--ink-2')
     const below = level === 'L' || level === 'LL'
     ctx.textBaseline = below ? 'top' : 'bottom'
-    ctx.fillText(word, bbox.left + bbox.width - 4 * ratio, y + (below ? 3 : -3) * ratio)
+    ctx.fillText(word, bbox.left + 6 * ratio, y + (below ? 3 : -3) * ratio)
   }
   ctx.restore()
 }
@@ -90,7 +90,7 @@ function drawMarks(plot: uPlot, look: ChartLook): void {
   ctx.strokeStyle = token('--ink-2')
   ctx.fillStyle = token('--ink-2')
   ctx.lineWidth = ratio
-  ctx.textBaseline = 'top'
+  ctx.textBaseline = 'bottom'
   for (const { at, word } of look.marks) {
     const x = plot.valToPos(at, 'x', true)
     if (x < bbox.left || x > bbox.left + bbox.width) continue
@@ -100,7 +100,7 @@ function drawMarks(plot: uPlot, look: ChartLook): void {
     ctx.stroke()
     const right = x > bbox.left + bbox.width * 0.7
     ctx.textAlign = right ? 'right' : 'left'
-    ctx.fillText(word, x + (right ? -4 : 4) * ratio, bbox.top + 3 * ratio)
+    ctx.fillText(word, x + (right ? -4 : 4) * ratio, bbox.top + bbox.height - 3 * ratio)
   }
   ctx.restore()
 }

@@ -28,7 +28,8 @@ function belongsToControl(event: KeyboardEvent): boolean {
   return event.target instanceof HTMLElement && event.target.closest('button, a, summary') !== null
 }
 
-let chord = 0
+/** When G was pressed; a second key within 1.5 s completes it. */
+let chord = Number.NEGATIVE_INFINITY
 
 function handle(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
@@ -39,7 +40,7 @@ function handle(event: KeyboardEvent): void {
   if (inDialog(event.target) || belongsToControl(event)) return
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key
   const inChord = performance.now() - chord < 1_500
-  chord = 0
+  chord = Number.NEGATIVE_INFINITY
   if (!inChord && key === 'g') {
     chord = performance.now()
     return

@@ -32,6 +32,12 @@ function look(): void {
 export function prepare(): void {
   audio()
   look()
+  for (const touch of ['pointerdown', 'keydown']) document.addEventListener(touch, touched, { capture: true })
+}
+
+/** Any touch of the page lets it sound; asking again when it already may costs nothing. */
+function touched(): void {
+  if (blocked.value) void release()
 }
 
 /** Must be called from within a click or key press. */

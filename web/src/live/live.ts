@@ -5,8 +5,9 @@
  * snapshot does nothing, and none falls between the two. When the connection is lost the stream is
  * resumed from the last id; when that is too old (`reset`) a new snapshot is taken.
  *
- * A feed that has said nothing for `DEAD_MS` is taken for dead, whatever TCP thinks: it is cut and
- * made anew, and the screen says so until something is heard.
+ * A feed without a frame for `DEAD_MS` (health comes each second) is taken for dead, whatever TCP
+ * thinks: it is cut and made anew, and the screen says so until the next frame. A connection that
+ * opens, or a heartbeat, is not yet a frame: what stands behind it may be stuck.
  */
 import { openAlarms } from '@/api/calls'
 import { apiUrl, signedOut } from '@/api/http'
@@ -25,7 +26,8 @@ const FLUSH_MS = 60
 let running: AbortController | null = null
 let connection: AbortController | null = null
 let lastId = ''
-let lastBytesAt = 0
+let lastFrameAt = 0
+let connectedAt = 0
 let wanted = 'none'
 let queue: AlarmFrame[] = []
 let flushTimer: ReturnType<typeof setTimeout> | null = null
@@ -43,7 +45,7 @@ export function startLive(): void {
   if (running) return
   running = new AbortController()
   lastId = ''
-  lastBytesAt = Date.now()
+  lastFrameAt = Date.now()
   void loop(running.signal)
   const watch = setInterval(look, 500)
   running.signal.addEventListener('abort', () => clearInterval(watch))
@@ -65,18 +67,18 @@ export function wantValues(what: string): void {
 
 function look(): void {
   const feed = useFeed()
-  const silent = Date.now() - lastBytesAt
-  feed.silentMs = silent
-  if (silent > DEAD_MS) {
-    feed.stale = true
-    if (connection && silent % DEAD_MS < 600) connection.abort()
-  }
+  const now = Date.now()
+  feed.silentMs = now - lastFrameAt
+  if (feed.silentMs <= DEAD_MS) return
+  feed.stale = true
+  if (now - connectedAt > DEAD_MS) connection?.abort()
 }
 
 async function loop(stop: AbortSignal): Promise<void> {
   let attempt = 0
   while (!stop.aborted) {
     connection = new AbortController()
+    connectedAt = Date.now()
     const asked = wanted
     try {
       await readStream(
@@ -86,10 +88,8 @@ async function loop(stop: AbortSignal): Promise<void> {
         {
           open: () => {
             attempt = 0
-            heard()
             if (!lastId) void snapshot()
           },
-          bytes: heard,
           events: take,
         },
       )
@@ -111,12 +111,13 @@ function pause(ms: number): Promise<void> {
 
 function heard(): void {
   const feed = useFeed()
-  lastBytesAt = Date.now()
+  lastFrameAt = Date.now()
   feed.silentMs = 0
   feed.stale = false
 }
 
 function take(events: ServerEvent[]): void {
+  heard()
   for (const { event, id, data } of events) {
     if (event === 'alarm') {
       if (id) lastId = id

@@ -1,9 +1,8 @@
 /**
  * Server-sent events over fetch.
  *
- * EventSource hides two things an operator's screen needs: the heartbeat comments, by which a feed
- * that is dead but not closed is noticed, and the status (401) of a refused connection. It also
- * cannot carry `Last-Event-ID` over a change of what is asked for.
+ * EventSource hides what an operator's screen needs: the status (401) of a refused connection, and
+ * a way to carry `Last-Event-ID` over a cut made on purpose, of a dead feed or of another wish.
  */
 
 export interface ServerEvent {
@@ -52,12 +51,12 @@ export class StreamRefused extends Error {
   }
 }
 
-/** Read until the stream ends, fails or is aborted. `onBytes` is called for heartbeats too. */
+/** Read until the stream ends, fails or is aborted. */
 export async function readStream(
   url: string,
   lastId: string,
   signal: AbortSignal,
-  on: { open: () => void; bytes: () => void; events: (events: ServerEvent[]) => void },
+  on: { open: () => void; events: (events: ServerEvent[]) => void },
 ): Promise<void> {
   const headers: Record<string, string> = { Accept: 'text/event-stream' }
   if (lastId) headers['Last-Event-ID'] = lastId
@@ -69,7 +68,6 @@ export async function readStream(
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return
-    on.bytes()
     const events = parser.feed(value)
     if (events.length > 0) on.events(events)
   }

@@ -5,6 +5,7 @@ import * as calls from '@/api/calls'
 import type { Enterprise, Region, Site, SiteState } from '@/api/types'
 import { idOf } from '@/lib/names'
 import { SEVERITY, stateOf } from '@/lib/priority'
+import { shortEnterprise, sitePart } from '@/lib/shortname'
 import { useAlarms } from './alarms'
 
 const REFRESH_MS = 20_000
@@ -20,6 +21,42 @@ export const usePlant = defineStore('plant', () => {
   const enterpriseById = computed(() => new Map(enterprises.value.map((each) => [each.id, each])))
   const regionById = computed(() => new Map(regions.value.map((each) => [each.id, each])))
 
+  const county = computed(() => regions.value.find((region) => region.kind === 'county')?.name ?? '')
+
+  /** The town or park that a region lies in; villages are too small to group by. */
+  function townOf(regionId: string): string {
+    let region = regionById.value.get(regionId)
+    while (region?.kind === 'village' && region.parent) region = regionById.value.get(region.parent)
+    return region?.id ?? regionId
+  }
+  const townOfSite = computed(
+    () =>
+      new Map(
+        sites.value.map((site) => [
+          site.id,
+          townOf(idOf(enterpriseById.value.get(idOf(site.enterprise))?.region)),
+        ]),
+      ),
+  )
+
+  const shortOf = (enterpriseName: string): string => shortEnterprise(enterpriseName, county.value)
+
+  /** Names for tiles and the plan: the enterprise's short one, with the site's part if it has several. */
+  const shortNames = computed(() => {
+    const names = new Map<string, string>()
+    for (const site of sites.value) {
+      const owner = idOf(site.enterprise)
+      const full = enterpriseById.value.get(owner)?.name ?? site.name
+      const short = shortEnterprise(full, county.value)
+      const several = (sitesByEnterprise.value.get(owner)?.length ?? 0) > 1
+      names.set(site.id, several ? `${short} ${sitePart(site.name, full)}`.trim() : short)
+    }
+    return names
+  })
+
+  const isSilent = (site: Site): boolean =>
+    site.state === 'no_data' || (site.sensors > 0 && site.sensors_online === 0)
+
   /** Colour of a site by its open alarms, which are newer than what was last asked for. */
   const stateBySite = computed(() => {
     const states = new Map<string, SiteState>()
@@ -27,7 +64,7 @@ export const usePlant = defineStore('plant', () => {
       const open = alarms.bySite.get(site.id)
       const worst = open?.reduce((least, alarm) => Math.min(least, alarm.priority), 9) ?? 9
       const byAlarm: SiteState = worst <= 4 ? stateOf(worst as 1 | 2 | 3 | 4) : 'normal'
-      const silent = site.state === 'no_data' || (site.sensors > 0 && site.sensors_online === 0)
+      const silent = isSilent(site)
       states.set(site.id, silent && SEVERITY[byAlarm] > SEVERITY.no_data ? 'no_data' : byAlarm)
     }
     return states
@@ -66,6 +103,12 @@ export const usePlant = defineStore('plant', () => {
     failed,
     enterpriseById,
     regionById,
+    county,
+    townOf,
+    townOfSite,
+    shortNames,
+    isSilent,
+    shortOf,
     stateBySite,
     sitesByEnterprise,
     refresh,
