@@ -17,7 +17,7 @@ fingerprint() { # FILE...
 }
 
 find_python() {
-  for python in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
+  for python in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
     if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         die "$python cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv"
@@ -25,7 +25,7 @@ find_python() {
       return
     fi
   done
-  die "no Python >= 3.11 found; install one, or name it: PYTHON=/path/to/python3 $0"
+  die "no Python >= 3.11 found${PYTHON:+ as $PYTHON}; install one, or name it: PYTHON=/path/to/python3 $0"
 }
 
 pinned_uv() { sed -n 's/^required-version = "==\(.*\)"$/\1/p' "$root/pyproject.toml"; }
