@@ -7,8 +7,6 @@ from random import Random
 
 import msgspec
 import numpy as np
-from reference import Message, Reference
-from streams import Deed, Second, Stream, batch_of, configuration, cut
 
 from alerting import Act, Outcome, Program, State, Transition, compile_program, initial_state
 from alerting import act as judge_act
@@ -16,6 +14,8 @@ from alerting import step as judge_step
 from alerting import tick as judge_tick
 from alerting.state import target_of
 from domain.entries import Tick
+from tests.alerting.reference import Message, Reference
+from tests.alerting.streams import Deed, Second, Stream, batch_of, configuration, cut
 
 Entries = list[list[Message] | Second | Deed]
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from random import Random
 
 import numpy as np
-from reference import Message, Reading, S
 
 from alerting import Configuration, GatewaySpec, Limit, SensorSpec, Timing, Verb
 from domain.readings import NO_TIME, MessageColumns, Quality, ReadingBatch, Reason
+from tests.alerting.reference import Message, Reading, S
 
 START = 1_772_669_730 * S
 LEVELS = ("HH", "H", "L", "LL")
@@ -86,10 +86,8 @@ class Stream:
         self.level = dict.fromkeys(configuration.sensors, 15.0)
 
     def events(self, count: int) -> list[Event]:
-        events: list[Event] = []
-        while len(events) < count:
-            events += self.next()
-        return events
+        """`count` draws; one may be a long silence."""
+        return [event for _ in range(count) for event in self.next()]
 
     def next(self) -> list[Event]:
         random = self.random
@@ -116,7 +114,9 @@ class Stream:
 
     def deed(self) -> Deed:
         random = self.random
-        verb = random.choice(("acknowledge", "acknowledge", "shelve", "unshelve", "reset", "comment"))
+        verb = random.choice(
+            ("acknowledge", "acknowledge", "shelve", "unshelve", "reset", "comment")
+        )
         until = random.choice((5, 15, 60, 61, 0, None))
         return Deed(
             at=self.now,

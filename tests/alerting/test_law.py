@@ -6,7 +6,8 @@ from collections import Counter
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from law import check
+
+from tests.alerting.law import check
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

@@ -1,0 +1,108 @@
+"""A property test that never fails proves nothing: each of these bugs must break the law.
+
+A bug is planted by changing one line of the source and swapping the code of the functions in
+place; the line is looked up, so an edit of the source that removes it shows up here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FunctionType, ModuleType
+from typing import Any
+
+import pytest
+
+from alerting import arrival, clocks, conditions, engine, judgement, readings, silence
+from tests.alerting.law import check
+
+BUGS: dict[str, tuple[ModuleType, str, str]] = {
+    "a repeated time counts as newer": (
+        arrival, "live = candidate & (time > before)", "live = candidate & (time >= before)"),
+    "only the predecessor in the batch counts": (
+        arrival, "running[reach:] = np.maximum(running[reach:], joined)", "pass"),
+    "a correction of the clock may silence": (
+        arrival, "doubted & (alive | unclocked)", "doubted & unclocked"),
+    "a correction is told by the value before the batch": (
+        arrival, "np.where(mark >= begin, value[by_sensor][mark], newest.value[r])",
+        "newest.value[r]"),
+    "what is stored counts as fresh by the live time": (
+        arrival, "fresh = kept & (time > kept_before)", "fresh = kept & live"),
+    "the on-delay ends one microsecond late": (
+        conditions, "if time - since >= on_delay:", "if time - since > on_delay:"),
+    "an uncertain reading clears": (
+        conditions, "if returned and may_clear:", "if returned:"),
+    "a short return clears": (
+        conditions, "elif not returned:\n        return ACTIVE, time", "elif False:\n        pass"),
+    "the edge of the deadband counts as returned": (
+        conditions, "return value < release if slot < 2", "return value <= release if slot < 2"),
+    "a pending limit rests inside the deadband": (
+        readings, "edges = program.setpoint if state <= PENDING else program.release",
+        "edges = program.release if state else program.setpoint"),
+    "the window never ends": (
+        readings, "until = min(until, int(", "until = max(until, int("),
+    "maintenance clears": (
+        readings, "after = NORMAL if before == PENDING else before", "after = NORMAL"),
+    "only the first reading outside the window is judged": (
+        engine, "look = np.flatnonzero(np.arange(len(live.row)) >= begin[live.row])",
+        "look = found"),
+    "changes are told sensor by sensor": (
+        engine, "in sorted(events)", "in sorted(events, key=lambda e: (e[1], e[2]))"),
+    "a clock that is right again in the batch stays wrong": (
+        engine, "suspect[row[steady & (np.abs(np.where(steady, offset, 0)) > TOLERANCE_US)]] = True",
+        "matters0 = steady & (np.abs(np.where(steady, offset, 0)) > TOLERANCE_US)"),
+    "a clock set back leaves pending delays in the old time": (
+        engine, "conditions.since[:, rows] -= slip.by", "pass"),
+    "an offset holds for the messages before it": (
+        clocks, "after = after[after >= first[row[after]]]", "pass"),
+    "a clock is sampled at every message": (
+        clocks, "(gateways.samples[owner] == 0) | (since >= SAMPLE_EVERY_US)", "since >= 0"),
+    "a sensor muted by its gateway is shown at once": (
+        silence, "| (since < program.silence)", "| (since < 0)"),
+    "an escalation does not ring again": (
+        judgement, 'moved(alarm, "escalate", cover)', 'moved(alarm, "deescalate", cover)'),
+}  # fmt: skip
+
+
+def functions(namespace: dict[str, Any], module: str) -> Iterator[tuple[str, FunctionType]]:
+    for name, thing in namespace.items():
+        if isinstance(thing, FunctionType) and thing.__module__ == module:
+            yield name, thing
+        elif inspect.isclass(thing) and thing.__module__ == module:
+            for inner, method in vars(thing).items():
+                if isinstance(method, FunctionType):
+                    yield f"{name}.{inner}", method
+
+
+@contextmanager
+def planted(module: ModuleType, line: str, bug: str) -> Iterator[None]:
+    source = inspect.getsource(module)
+    assert source.count(line) >= 1, f"{module.__name__} no longer says {line!r}"
+    namespace = dict(vars(module))
+    exec(compile(source.replace(line, bug), module.__file__ or "", "exec"), namespace)
+    wrong = dict(functions(namespace, module.__name__))
+    right = dict(functions(vars(module), module.__name__))
+    codes = {name: function.__code__ for name, function in right.items()}
+    try:
+        for name, function in right.items():
+            function.__code__ = wrong[name].__code__
+        yield
+    finally:
+        for name, function in right.items():
+            function.__code__ = codes[name]
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_the_law_catches(name: str) -> None:
+    module, line, bug = BUGS[name]
+    with planted(module, line, bug):
+        assert any(breaks(seed) for seed in range(1500)), f"1500 streams did not catch: {name}"
+
+
+def breaks(seed: int) -> bool:
+    try:
+        check(seed, 150)
+    except AssertionError:
+        return True
+    return False
