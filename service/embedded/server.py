@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from signal import Signals
 from types import TracebackType
 from typing import ClassVar, Final, Self
 
@@ -142,7 +143,7 @@ class Server(ABC):
             await asyncio.sleep(0.01)
         return process
 
-    def as_account(self, death_signal: signal.Signals, *command: str) -> list[str]:
+    def as_account(self, death_signal: Signals, *command: str) -> list[str]:
         """`command` as it is run for this part: as its account, ending with us.
 
         The wrapper drops root, not the event loop: uvloop knows no `user` argument.

@@ -13,6 +13,7 @@ import pytest
 
 from domain.wire import Cause, MalformedMessage
 from ingest import Timing
+from service.embedded import NatsBroker
 from service.embedded.broker import Broker
 from store.journal import JournalUnavailable
 from tests.ingest.scene import (
@@ -141,6 +142,21 @@ def test_ingest_says_that_the_journal_fails_and_goes_on_when_it_is_back(
             assert await stage.kept() == [1]
 
     play(broker, data_dir, scene)
+
+
+def test_a_message_sent_again_because_we_took_long_is_the_same_message(data_dir: Path) -> None:
+    async def scene(stage: Scene) -> None:
+        stage.gate.clear()
+        async with gateway(stage.broker) as client:
+            for seq in range(1, 21):
+                await publish(client, message(seq))
+            await asyncio.sleep(stage.broker.redelivery_s + 1)  # the broker's own patience
+            assert stage.ingest.figures.messages == 20
+            stage.gate.set()
+            await until(lambda: stage.ingest.gateway(1).stored_through == 20)
+        assert await stage.kept() == list(range(1, 21))
+
+    play(NatsBroker(data_dir, port=0), data_dir, scene)
 
 
 def test_memory_is_bounded_while_nothing_becomes_durable(broker: Broker, data_dir: Path) -> None:
@@ -348,8 +364,6 @@ def test_a_gateway_that_is_not_registered_is_told_so(broker: Broker, data_dir: P
 def test_telemetry_over_http_is_durable_when_it_is_answered(data_dir: Path) -> None:
     # Needs no broker at all.
     async def run() -> None:
-        from service.embedded import NatsBroker
-
         stage = Scene(NatsBroker(data_dir), await open_journal(data_dir / "j.db"), Timing())
         stage.ingest.session = None
         running = asyncio.create_task(stage.ingest.run())
