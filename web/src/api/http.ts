@@ -23,10 +23,16 @@ const DEADLINE_MS = 15_000
 const BASE = '/api/v1'
 
 let csrf = ''
+let language = 'zh-CN'
 let whenSignedOut: () => void = () => {}
 
 export function setCsrf(token: string): void {
   csrf = token
+}
+
+/** The service explains refusals in this language. */
+export function setLanguage(locale: string): void {
+  language = locale
 }
 
 /** Called once the service answers 401 to anything but a sign-in. */
@@ -57,7 +63,7 @@ async function problemOf(response: Response): Promise<Problem | null> {
 }
 
 export async function call<T>(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const headers: Record<string, string> = { Accept: 'application/json' }
+  const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': language }
   if (body !== undefined) headers['Content-Type'] = 'application/json'
   if (method !== 'GET' && csrf) headers['X-CSRF-Token'] = csrf
   const deadline = AbortSignal.timeout(DEADLINE_MS)

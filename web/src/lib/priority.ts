@@ -24,11 +24,12 @@ const BY_PRIORITY: Record<Priority, SiteState> = { 1: 'red', 2: 'orange', 3: 'ye
 export const markOf = (state: SiteState): Mark => MARKS[state] ?? MARKS.normal
 export const stateOf = (priority: Priority): SiteState => BY_PRIORITY[priority] ?? 'blue'
 
+/** A place nobody can see ranks above one that is merely yellow: anything may be happening there. */
 export const SEVERITY: Record<SiteState, number> = {
   red: 0,
   orange: 1,
-  yellow: 2,
-  no_data: 3,
+  no_data: 2,
+  yellow: 3,
   blue: 4,
   normal: 5,
 }

@@ -1,6 +1,7 @@
 /** What this browser remembers: language, theme, sound. Nothing here belongs to the account. */
 import { defineStore } from 'pinia'
 import { computed, ref, watch, watchEffect } from 'vue'
+import { setLanguage } from '@/api/http'
 import type { Locale } from '@/api/types'
 import { i18n } from '@/i18n'
 
@@ -41,6 +42,7 @@ export const usePreferences = defineStore('preferences', () => {
   watchEffect(() => {
     i18n.global.locale.value = locale.value
     document.documentElement.lang = locale.value
+    setLanguage(locale.value)
   })
   watchEffect(() => {
     document.documentElement.classList.toggle('night', night.value)
