@@ -1,6 +1,7 @@
 """How fast can fresh rows be committed, and by which path? One claim of docs/decisions/0002.
 
     python benchmarks/bench_write.py [--dsn postgresql://...] [--rows N] [--seconds S]
+    python benchmarks/bench_write.py --roll 120000
 
 Without --dsn it starts the embedded PostgreSQL with the settings of `vedette demo` in a temporary
 directory. Every variant commits batches of the given sizes, one after another, each in one
@@ -15,8 +16,8 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from store.database import Database
 from store.late import merge_rows
 from store.migrate import migrate
 from store.packing import COLUMNS, Rows, kept_rows
+from store.rollups import roll
 from store.writer import Commit, commit, open_epoch
 
 JOURNAL = "bench"
@@ -205,6 +207,37 @@ async def measure(database: Database, variant: str, rows: int, seconds: float) -
     }
 
 
+async def measure_rolling(database: Database, minute_rows: int) -> dict[str, Any]:
+    """What closing one minute costs when so many readings of the 10,000 sensors fell into it."""
+    async with database.connection() as connection:
+        await connection.execute("TRUNCATE readings, readings_1m, readings_1h")
+        await connection.execute("UPDATE spine SET position = 0, received_through = NULL")
+    start = T0 // 60_000_000 * 60_000_000 + 60_000_000
+    size = 20_000
+    for number in range(minute_rows // size):
+        batch, verdict = batch_of(number, size, fresh=True)
+        spread = np.arange(number * size, (number + 1) * size) * 60_000_000 // minute_rows
+        moved = ReadingBatch(
+            batch.messages, batch.message, batch.sensor, start + spread, batch.value,
+            batch.quality, batch.reason,
+        )  # fmt: skip
+        await commit_fast(database, number, (moved, verdict))
+    async with database.connection() as connection:
+        await connection.execute(
+            "UPDATE spine SET received_through = $1, closing_through = NULL, "
+            "rolled_1m_through = NULL, rolled_1h_through = NULL",
+            start + 120_000_000,
+        )
+    before = time.perf_counter()
+    done = await roll(database, now=start + 120_000_000)
+    return {
+        "variant": "roll",
+        "rows_in_minute": minute_rows,
+        "minutes": done.minutes,
+        "seconds": round(time.perf_counter() - before, 3),
+    }
+
+
 @asynccontextmanager
 async def database_at(dsn: str | None) -> AsyncIterator[Database]:
     if dsn is not None:
@@ -212,11 +245,19 @@ async def database_at(dsn: str | None) -> AsyncIterator[Database]:
         yield database
         await database.close()
         return
-    with tempfile.TemporaryDirectory(prefix="vedette-bench-", dir="/tmp") as folder:
-        async with PostgresServer(Path(folder)) as server:
+    with enterable_folder() as folder:
+        async with PostgresServer(folder) as server:
             database = await Database.connect(server.dsn)
             yield database
             await database.close()
+
+
+@contextmanager
+def enterable_folder() -> Iterator[Path]:
+    """A temporary directory that the server's unprivileged account may enter."""
+    with tempfile.TemporaryDirectory(prefix="vedette-bench-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 async def main() -> None:
@@ -225,10 +266,15 @@ async def main() -> None:
     parser.add_argument("--rows", type=int, action="append")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--variant", choices=VARIANTS, action="append")
+    parser.add_argument("--roll", type=int, action="append", help="rows of one minute to roll up")
     options = parser.parse_args()
     async with database_at(options.dsn) as database:
         await migrate(database)
         await open_epoch(database, JOURNAL, first_position=START, now=T0)
+        for minute_rows in options.roll or ():
+            print(json.dumps(await measure_rolling(database, minute_rows)))
+        if options.roll:
+            return
         for rows in options.rows or [2_000, 10_000, 20_000]:
             for variant in options.variant or VARIANTS:
                 print(json.dumps(await measure(database, variant, rows, options.seconds)))

@@ -91,6 +91,8 @@ async def roll(database: Database, *, now: int) -> Rolled:
     if (await database.storage()).policies:
         return Rolled()
     async with database.connection() as connection:
+        # A minute of many millions of rows: else its bitmap is lossy and every row is re-checked.
+        await connection.execute("SET work_mem = '64MB'")
         target = await _close(connection, now)
         if target is None:
             return Rolled()
