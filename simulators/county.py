@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import itertools
 import math
-import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from random import Random
 from typing import Final
 
 from domain.assets import Enterprise, Gateway, Region, Sensor, Site, Zone
 from domain.catalogue import Level, catalogue
+from simulators.dice import dice
 from simulators.labels import CIRCUITS, LABELS
 from simulators.names import COUNTY, KITCHENS, REGIONS, STREETS, TRADE_NAMES
 from simulators.profiles import (
@@ -88,7 +89,7 @@ def county_registry(seed: int = 1, sites: int = 100) -> County:
     """
     if sites < 1:
         raise ValueError(f"a county needs at least one site, not {sites}")
-    draft = _Draft(seed, random.Random(f"{seed}/county"))  # noqa: S311 - a simulation, no secret
+    draft = _Draft(seed, dice(seed, "county"))
     firms = max(1, round(sites * FIRM_SHARE))
     for number, profile in enumerate(itertools.islice(_firms(), firms), start=1):
         draft.add_firm(number, profile)
@@ -108,7 +109,7 @@ class _Draft:
     """The rows so far."""
 
     seed: int
-    chance: random.Random
+    chance: Random
     enterprises: list[Enterprise] = field(default_factory=list)
     sites: list[Site] = field(default_factory=list)
     zones: list[Zone] = field(default_factory=list)

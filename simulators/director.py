@@ -7,14 +7,15 @@ incident and the round, so a run is repeated exactly by the same seed, and the t
 from __future__ import annotations
 
 import heapq
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.dice import dice
 from simulators.incidents import KINDS, Kind, Target, World
 from simulators.plant import STATE_NAMES
 from simulators.scenario import Happening, Number, Scenario, ScenarioError, Where
@@ -66,7 +67,7 @@ class Director:
         self._running: list[_Running] = []
         self._begun = 0
         self._places = {
-            id(happening): self._pool(happening, scenario.name)
+            id(happening): self._pool(happening, scenario)
             for scenario in scenarios
             for happening in (
                 *scenario.incident,
@@ -78,7 +79,7 @@ class Director:
         for number, scenario in enumerate(self._scenarios):
             for k in range(len(scenario.incident)):
                 heapq.heappush(self._agenda, (scenario.incident[k].at_s, number, k, 0))
-        self._chance = random.Random(f"{seed}/background")  # noqa: S311 - a simulation, no secret
+        self._chance = dice(seed, "background")
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -110,7 +111,7 @@ class Director:
         _, number, k, turn = heapq.heappop(self._agenda)
         scenario = self._scenarios[number]
         happening = scenario.incident[k]
-        chance = random.Random(f"{self._seed}/{scenario.name}/{k}/{turn}")  # noqa: S311
+        chance = dice(self._seed, scenario.name, k, turn)
         if turn % happening.every == 0:
             pool = self._places[id(happening)]
             self._begin(
@@ -131,7 +132,7 @@ class Director:
             if self._chance.random() < rate * dt:
                 happening = self._chance.choice(background.incident)
                 pool = self._places[id(happening)]
-                turn = self._chance.randrange(len(pool))
+                turn = self._chance.randrange(max(len(pool), 1))
                 self._begin(happening, scenario, pool, self._chance, elapsed_s, now_us, turn=turn)
 
     def _begin(
@@ -139,7 +140,7 @@ class Director:
         happening: Happening,
         scenario: Scenario,
         pool: Sequence[_Place],
-        chance: random.Random,
+        chance: Random,
         elapsed_s: float,
         now_us: int,
         *,
@@ -193,18 +194,18 @@ class Director:
             )
         )
 
-    def _pool(self, happening: Happening, scenario: str) -> list[_Place]:
+    def _pool(self, happening: Happening, scenario: Scenario) -> list[_Place]:
         """Places that fit, in the order of their turns."""
         places = _fitting(self._world, KINDS[happening.kind], happening.where)
-        if not places:
+        if not places and not scenario.adapts:
             raise ScenarioError(
-                f"{scenario}: {happening.kind} fits no place of this county: {happening.where}"
+                f"{scenario.name}: {happening.kind} fits no place of this county: {happening.where}"
             )
-        random.Random(f"{self._seed}/{scenario}/{happening.kind}/{happening.at_s}").shuffle(places)  # noqa: S311
+        dice(self._seed, scenario.name, happening.kind, happening.at_s).shuffle(places)
         return places[: happening.where.among]
 
 
-def _draw(number: Number, chance: random.Random) -> float:
+def _draw(number: Number, chance: Random) -> float:
     return chance.uniform(*number) if isinstance(number, tuple) else float(number)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import msgspec
 from domain.wire import OutgoingReading, encode_message, encode_status
 from simulators.broker import Broker, Login, topic
 from simulators.conduct import Conduct
+from simulators.dice import dice
 from simulators.outbox import Outbox, Stored
 
 CAPACITY: Final = 5000
@@ -56,6 +56,8 @@ class Traffic:
     rejected: int = 0
     connects: int = 0
     disconnects: int = 0
+    refused: int = 0
+    """Logins the broker refused."""
     unreadable: int = 0
     """Receipts and rejections that were neither."""
     last_rejection: str | None = None
@@ -90,7 +92,7 @@ class SimulatedGateway:
         self.id = gateway
         self._broker, self._login, self._boot, self._clock = broker, login, boot, clock
         self._conduct, self._traffic = conduct, traffic
-        self._dice = random.Random(f"{seed}/{gateway}")  # noqa: S311 - a simulation, no secret
+        self._dice = dice(seed, gateway)
         self.outbox = Outbox(CAPACITY)
         self._something = asyncio.Event()
         self._stopping = False
@@ -132,7 +134,8 @@ class SimulatedGateway:
             try:
                 await self._session(connecting)
                 pause_s = 0.5
-            except aiomqtt.MqttError:
+            except aiomqtt.MqttError as error:
+                self._traffic.refused += isinstance(error, aiomqtt.exceptions.MqttConnectError)
                 await asyncio.sleep(pause_s * self._dice.uniform(0.7, 1.3))
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

@@ -71,6 +71,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     round_s: float | None = None
     jitter_s: float = 0.0
     """Later rounds shift each incident by up to so much, later or earlier."""
+    adapts: bool = False
+    """Leaves out what fits no place of the county, instead of being refused."""
     incident: tuple[Happening, ...] = ()
     background: Background | None = None
 

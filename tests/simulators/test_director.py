@@ -105,6 +105,20 @@ def test_a_place_that_does_not_exist_is_refused_at_once() -> None:
         Director(make_world(), [nowhere], seed=1, truth=TruthFile())
 
 
+@pytest.mark.parametrize("sites", [1, 2, 5, 30])
+def test_the_default_scenario_adapts_to_a_small_county(sites: int) -> None:
+    county = county_registry(1, sites)
+    conducts = tuple(Conduct() for _ in county.gateways)
+    world = World(county, Plant(county, 1), conducts, np.random.default_rng(1))
+    file = io.StringIO()
+    director = Director(world, [built_in()], seed=1, truth=TruthFile(file))
+    for second in range(2500):
+        director.step(second, 0)
+        world.plant.step(NOW_S + second)
+        world.plant.show(NOW_S + second)
+    assert labels(file)[0].kind == "gas_leak"
+
+
 def test_a_named_sensor_is_struck() -> None:
     scenario = Scenario(
         name="named",
