@@ -9,11 +9,10 @@ def base_drawing() -> str:
     """What an alarm needs, and what moves it."""
     lines = ["stateDiagram-v2", "    [*] --> normal"]
     for state, moves in BASE.items():
-        by_target: dict[str, list[str]] = {}
+        events_to: dict[str, list[str]] = {}
         for event, target in moves.items():
-            by_target.setdefault(target, []).append(event)
-        for target, events in by_target.items():
-            lines.append(f"    {state} --> {target}: {', '.join(events)}")
+            events_to.setdefault(target, []).append(event)
+        lines += [f"    {state} --> {to}: {', '.join(events)}" for to, events in events_to.items()]
     return "\n".join(lines)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from types import MappingProxyType
 from typing import Final, TypeVar
 
 import msgspec
@@ -157,10 +156,8 @@ class State:
             conditions=_from_bytes(saved.conditions, empty.conditions),
             gateways=_from_bytes(saved.gateways, empty.gateways),
             listened=saved.listened,
-            alarms=MappingProxyType({alarm.id: alarm for alarm in saved.alarms}),
-            open=MappingProxyType(
-                {target_of(a.sensor, a.gateway, a.family): a.id for a in saved.alarms}
-            ),
+            alarms={alarm.id: alarm for alarm in saved.alarms},
+            open={target_of(a.sensor, a.gateway, a.family): a.id for a in saved.alarms},
         )
 
 
@@ -215,7 +212,7 @@ def initial_state(program: Program, *, listened: int = 0) -> State:
         sampled=np.zeros((g, SAMPLES), np.int64),
         samples=np.zeros(g, np.int64),
     )
-    return State(newest, conditions, gateways, listened, MappingProxyType({}), MappingProxyType({}))
+    return State(newest, conditions, gateways, listened, {}, {})
 
 
 def _copied(columns: Columns) -> Columns:
@@ -244,8 +241,8 @@ class Draft:
             conditions=self.conditions,
             gateways=self.gateways,
             listened=self.listened,
-            alarms=MappingProxyType(self.alarms),
-            open=MappingProxyType(self.open),
+            alarms=self.alarms,
+            open=self.open,
         )
 
     def own_newest(self) -> Newest:

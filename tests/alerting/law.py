@@ -37,11 +37,18 @@ def stream(seed: int, count: int = 120) -> tuple[Program, Entries]:
     return program, cut(random, events)
 
 
-def by_judge(program: Program, entries: Entries, *, one_by_one: bool = False) -> tuple[Run, State]:
+def by_judge(
+    program: Program,
+    entries: Entries,
+    *,
+    one_by_one: bool = False,
+    state: State | None = None,
+    position: int = 0,
+) -> tuple[Run, State]:
     """Run the judge. `one_by_one` cuts the stream at every message."""
-    run, state = Run(), initial_state(program)
+    run = Run()
+    state = initial_state(program) if state is None else state
     numbers: dict[str, str] = {}
-    position = 0
     for entry in entries:
         parts = [[m] for m in entry] if one_by_one and isinstance(entry, list) else [entry]
         for part in parts:
@@ -55,7 +62,8 @@ def by_judge(program: Program, entries: Entries, *, one_by_one: bool = False) ->
             else:
                 act = act_of(part, list(state.alarms))
                 state, outcome = judge_act(program, state, act, position=position)
-                run.refusals.append(outcome.refusal and outcome.refusal.code)
+                refusal = outcome.refusal
+                run.refusals.append(None if refusal is None else refusal.code)
             run.transitions += numbered(outcome.transitions, numbers)
     return run, state
 

@@ -55,7 +55,7 @@ def steps(world: World) -> Iterator[tuple[str, World]]:
     alarm, cover = world
     for event in ("escalate", "deescalate"):
         if alarm.active:
-            yield event, (moved(alarm, event, cover), cover)  # type: ignore[arg-type]
+            yield event, (moved(alarm, event, cover), cover)
     if alarm.active:
         yield "return", (returned(alarm, cover), cover)
     else:
