@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import asyncpg
+
 from store.connection import Connection
 from store.database import Database
 from store.partitions import DAY_US
@@ -115,15 +117,19 @@ async def _delete(connection: Connection, statement: str, cut: int) -> int:
 async def _drop_partitions(
     database: Database, connection: Connection, table: str, cut: int
 ) -> list[str]:
-    old = await database.partitions.ending_before(connection, table, cut)
-    for partition in old:
-        async with connection.transaction():
-            # Rather fail and be called again than make every writer wait behind this lock.
-            await connection.execute("SET LOCAL lock_timeout = '2s'")
-            await connection.execute(f"DROP TABLE {partition.name}")
-    if old:
+    dropped: list[str] = []
+    for partition in await database.partitions.ending_before(connection, table, cut):
+        try:
+            async with connection.transaction():
+                # Rather leave it to the next call than make every writer wait behind this lock.
+                await connection.execute("SET LOCAL lock_timeout = '1s'")
+                await connection.execute(f"DROP TABLE {partition.name}")
+        except asyncpg.LockNotAvailableError:
+            break
+        dropped.append(partition.name)
+    if dropped:
         database.partitions.forget()
-    return [partition.name for partition in old]
+    return dropped
 
 
 async def _drop_chunks(connection: Connection, table: str, cut: int) -> list[str]:

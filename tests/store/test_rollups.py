@@ -298,6 +298,17 @@ def test_old_partitions_are_forgotten_and_what_is_kept_stays(opened: Play) -> No
     opened(act)
 
 
+def test_a_partition_somebody_reads_is_left_to_the_next_call(opened: Play) -> None:
+    async def act(database: Database) -> None:
+        await commit(database, stretch(0, readings((1, after(T0 - 400 * DAY), 1.0))))
+        async with database.transaction() as reader:
+            await reader.fetch("SELECT * FROM readings")
+            assert (await forget_old(database, Keep(), now=T0)).tables == ()
+        assert len((await forget_old(database, Keep(), now=T0)).tables) == 1
+
+    opened(act)
+
+
 def test_nothing_may_be_kept_for_less_than_thirty_days() -> None:
     with pytest.raises(ValueError, match="raw: 29 days"):
         Keep(raw=29)
