@@ -420,6 +420,7 @@ export const en: Messages = {
     byPriority: 'One priority only',
     goto: 'Go to page',
     mute: 'Mute for 2 minutes',
+    full: 'Wall: full screen',
     help: 'This page',
     dismiss: 'Close',
   },

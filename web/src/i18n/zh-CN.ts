@@ -409,6 +409,7 @@ export const zhCN = {
     byPriority: '只看某一等级',
     goto: '转到页面',
     mute: '静音 2 分钟',
+    full: '大屏全屏',
     help: '本页',
     dismiss: '知道了',
   },
