@@ -21,6 +21,7 @@ from simulators.broker import Broker, Login
 from simulators.conduct import Conduct
 from simulators.county import County
 from simulators.director import Director
+from simulators.files import make_room_for
 from simulators.gateway import SimulatedGateway, Traffic
 from simulators.incidents import World
 from simulators.plant import STATE_NAMES, Plant
@@ -81,9 +82,11 @@ async def play(
     Raises:
         ScenarioError: an incident fits no place of this county.
         ValueError: the speed is not above 0.
+        OSError: the machine does not allow so many connections.
     """
     if performance.speed <= 0:
         raise ValueError(f"speed must be above 0, not {performance.speed}")
+    make_room_for(len(performance.county.gateways))
     counted = traffic if traffic is not None else Traffic()
     begun = clock()
     stage = _Stage(performance, TruthFile(truth), begun)
