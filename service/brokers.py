@@ -51,7 +51,7 @@ class WrongBrokerUrl(ValueError):
     """The URL is not one of a broker."""
 
 
-def foreign_broker(url: str, *, client_id: str) -> BrokerAccess:
+def foreign_broker(url: str, *, client_id: str, redelivery_s: float) -> BrokerAccess:
     """Access to a broker that others run.
 
     Raises:
@@ -72,7 +72,7 @@ def foreign_broker(url: str, *, client_id: str) -> BrokerAccess:
         client_id=client_id,
         admin=ForeignBroker(),
         admit=admit,
-        redelivery_s=0.0,
+        redelivery_s=redelivery_s,
     )
 
 

@@ -53,6 +53,13 @@ class Settings(BaseSettings):
     mqtt_ca_file: Path | None = Field(
         default=None, description="CA certificates (PEM) that sign the broker, for mqtts."
     )
+    mqtt_redelivery_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=600,
+        description="How long after a reconnect the broker may send unacknowledged messages again "
+        "behind newer ones (s): nats-server's ack_wait; 0 for mosquitto, which sends them first.",
+    )
     http_host: str = Field(default="127.0.0.1", description="Address the HTTP server listens on.")
     http_port: int = Field(
         default=8000, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one."
@@ -77,6 +84,11 @@ class Settings(BaseSettings):
         ge=16,
         description="Most disk the journal may take (MiB). When it is full nothing more is "
         "acknowledged to gateways until the store has caught up.",
+    )
+    journal_keep: bool = Field(
+        default=False,
+        description="Never trim the journal, so that everything can be folded again from the "
+        "first entry: for audits and tests. It then grows up to journal_max_mib.",
     )
     batch_readings: int = Field(
         default=4000, ge=1, le=100_000, description="A batch is closed at this many readings."

@@ -68,6 +68,7 @@ class Storer:
         *,
         standby: Standby,
         checkpoint_us: int,
+        keep_journal: bool,
         clock: Callable[[], int],
         monotonic: Callable[[], float],
         metrics: Metrics,
@@ -76,6 +77,7 @@ class Storer:
         self._live = live
         self._standby = standby
         self._checkpoint_us = checkpoint_us
+        self._keep_journal = keep_journal
         self._clock = clock
         self._monotonic = monotonic
         self._metrics = metrics
@@ -257,6 +259,6 @@ class Storer:
     async def _checkpointed(self, state: FoldState, checkpoint: Checkpoint) -> None:
         self._base = state
         await asyncio.to_thread(self._standby.save_checkpoint, checkpoint)
-        if self._previous_checkpoint is not None:
+        if self._previous_checkpoint is not None and not self._keep_journal:
             await self._journal.trim(self._previous_checkpoint)
         self._previous_checkpoint = checkpoint.position

@@ -99,6 +99,7 @@ async def wire(
         lambda: fold,
         standby=standby,
         checkpoint_us=round(settings.checkpoint_s * 1_000_000),
+        keep_journal=settings.journal_keep,
         clock=now_us,
         monotonic=time.monotonic,
         metrics=metrics,

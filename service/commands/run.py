@@ -37,7 +37,9 @@ def run_command(
     logs.configure(chosen.log_level, chosen.log_format)
     with failing_on(CannotStart, PortTaken, WrongBrokerUrl):
         broker = foreign_broker(
-            chosen.mqtt_url.get_secret_value(), client_id=client_id(chosen.data_dir)
+            chosen.mqtt_url.get_secret_value(),
+            client_id=client_id(chosen.data_dir),
+            redelivery_s=chosen.mqtt_redelivery_s,
         )
         uvloop.run(serve(chosen, broker=broker, migrate_first=not no_migrate))
 

@@ -25,8 +25,6 @@ UP_TOPICS: Final = ("telemetry", "backfill", "status", "command/reply")
 """What a gateway may publish, below `vedette/v1/{gateway}/`."""
 DOWN_TOPICS: Final = ("receipt", "rejected", "command")
 """What a gateway may subscribe to."""
-PROBE_TOPIC: Final = "vedette/v1/_probe/telemetry"
-"""The service's own: what it sends there comes back after everything queued before."""
 _RELOAD_TIMEOUT_S: Final = 10.0
 
 Violation = Callable[[str, str], None]

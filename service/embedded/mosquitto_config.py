@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service.embedded.broker import DOWN_TOPICS, PROBE_TOPIC, UP_TOPICS, ServiceLogin
+from ingest.topics import PROBE_TOPIC
+from service.embedded.broker import DOWN_TOPICS, UP_TOPICS, ServiceLogin
 
 
 def server_configuration(

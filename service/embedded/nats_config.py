@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-from service.embedded.broker import DOWN_TOPICS, PROBE_TOPIC, UP_TOPICS, ServiceLogin
+from ingest.topics import PROBE_TOPIC
+from service.embedded.broker import DOWN_TOPICS, UP_TOPICS, ServiceLogin
 
 LARGEST_MESSAGE: Final = 2 * 1024 * 1024
 """Bytes; larger than the 256 KiB we accept, so that a larger message can be answered."""
