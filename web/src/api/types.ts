@@ -143,7 +143,8 @@ export interface Gateway {
   stored_through: number | null
   missing: [number, number][]
   clock_offset_s: number | null
-  rejections?: Rejection[]
+  /** On the single device only; null while the database is away. */
+  rejections?: Rejection[] | null
 }
 
 export interface Counters {

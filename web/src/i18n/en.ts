@@ -312,6 +312,7 @@ export const en: Messages = {
     noMessage: 'No message yet',
     rejections: 'Rejections',
     noRejections: 'Nothing rejected',
+    rejectionsAway: 'The database is unavailable; what was rejected cannot be read now',
     at: 'Time',
     path: 'Path',
     reason: 'Reason',

@@ -302,6 +302,7 @@ export const zhCN = {
     noMessage: '还没有收到消息',
     rejections: '拒收记录',
     noRejections: '没有拒收记录',
+    rejectionsAway: '数据库不可用，暂时查不到拒收记录',
     at: '时间',
     path: '位置',
     reason: '原因',
