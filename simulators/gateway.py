@@ -264,5 +264,9 @@ async def _pull_the_plug(client: aiomqtt.Client) -> None:
     if isinstance(line, socket.socket):
         with contextlib.suppress(OSError):  # the line was gone already
             line.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(aiomqtt.MqttError, TimeoutError):  # until the client has noticed
+        async with asyncio.timeout(LOOK_AROUND_S):
+            async for _ in client.messages:
+                continue
     with contextlib.suppress(aiomqtt.MqttError):  # that is what pulling the plug looks like here
         await client.__aexit__(None, None, None)
