@@ -35,6 +35,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str
     mqtt_url: str
     """Without credentials."""
+    mqtt_username: str
+    mqtt_password: str
 
 
 def path_of(data_dir: Path) -> Path:

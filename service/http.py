@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
-from uvicorn._types import ASGIApplication
 
 GRACE_S: Final = 2
 """How long open requests may go on when the service stops; streams end at once."""
@@ -48,7 +47,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def http_server(app: ASGIApplication) -> HttpServer:
+def http_server(app: Callable[..., Any]) -> HttpServer:
     return HttpServer(
         uvicorn.Config(
             app,

@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-from api.accounts import Directory
-from api.tokens import hash_token
 from pydantic import SecretStr
 
+from api.accounts import Directory
 from api.passwords import hash_password
+from api.tokens import hash_token
 from service.standby import Standby
 from store.accounts import Accounts, Token, User, add_token, add_user, load_accounts, revoke_token
 from store.audit import Actor

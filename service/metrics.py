@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from alerting import Outcome
 from domain.readings import Reason
+from service.latency import CommitLatency
 
 BATCH_BUCKETS = (1, 5, 20, 100, 500, 1000, 2000, 5000, 10_000, 20_000)
 SECOND_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -24,6 +25,11 @@ class Metrics:
         self.readings_accepted = Counter(
             "vedette_readings_accepted", "Readings made durable and judged or kept.", registry=r
         )
+        self.readings_stored = Counter(
+            "vedette_readings_stored", "Readings committed to the database.", registry=r
+        )
+        self.commit_latency = CommitLatency()
+        r.register(self.commit_latency)
         self.readings_rejected = Counter(
             "vedette_readings_rejected", "Readings refused, by reason.", ["reason"], registry=r
         )

@@ -175,6 +175,8 @@ def _announce(url: str, parts: Parts, broker: BrokerAccess, settings: Settings) 
             token=parts.identities.local_token or "",
             database_url=settings.database_url.get_secret_value(),
             mqtt_url=broker.url,
+            mqtt_username=broker.username,
+            mqtt_password=broker.password,
         ),
     )
 

@@ -19,11 +19,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import structlog
 
 from alerting import Fold, FoldState, Outcome
 from domain.entries import Entry, EntryKind
-from domain.readings import ReadingBatch
+from domain.readings import NO_TIME, ReadingBatch
 from service.metrics import Metrics
 from service.recovery import StoreStart
 from service.standby import Checkpoint, Standby
@@ -92,10 +93,6 @@ class Storer:
         self.committed_at: int | None = None
         self.behind = True
         self.fault: str | None = None
-        self.commits = 0
-        self.rows = 0
-        self.duplicates = 0
-        self.corrections = 0
 
     def offer(self, position: int, entry: Entry, outcome: Outcome) -> None:
         """Take one folded entry, or let it go: the journal has it."""
@@ -171,7 +168,7 @@ class Storer:
 
     async def drained(self) -> None:
         """Wait until everything folded so far is in the database."""
-        while self.committed < self._live().position:
+        while self.committed < self._live().position:  # noqa: ASYNC110 - once, at a stop
             await asyncio.sleep(0.01)
 
     def _take(self) -> list[_Item]:
@@ -247,10 +244,11 @@ class Storer:
         self._metrics.stage_seconds.labels("commit").observe(self._monotonic() - started)
         self.committed = change.position
         self.committed_at = self._clock()
-        self.commits += 1
-        self.rows += done.rows
-        self.duplicates += done.duplicates
-        self.corrections += done.corrections
+        self._metrics.readings_stored.inc(done.rows)
+        for _, batch, _ in change.batches:
+            sent = batch.messages.sent
+            began = np.where(sent == NO_TIME, batch.messages.received, sent)
+            self._metrics.commit_latency.observe(self.committed_at - began)
         if state is not None and checkpoint is not None:
             await self._checkpointed(
                 state, Checkpoint(self._journal.id, change.position, checkpoint)

@@ -32,8 +32,9 @@ async def keep_rolled(database: Database, *, clock: Callable[[], int]) -> None:
     """Task: close finished minutes and hours, and roll up late ones again."""
 
     async def once() -> None:
-        while (await roll(database, now=clock())).more:
-            await asyncio.sleep(0)
+        more = True
+        while more:
+            more = (await roll(database, now=clock())).more
 
     await _again_and_again("rollups", once, every_s=ROLL_EVERY_S)
 

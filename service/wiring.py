@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import structlog
-from api.app import create_app
 
+from api.app import create_app
 from ingest import Ingest, Timing
 from service.brokers import BrokerAccess
 from service.clock import now_us

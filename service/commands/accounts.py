@@ -15,9 +15,9 @@ from typing import Annotated, TypeVar, get_args
 
 import msgspec
 import typer
-from api.tokens import hash_token
 
 from api.passwords import SHORTEST, hash_password
+from api.tokens import hash_token
 from service import control
 from service.clock import now_us
 from service.commands.base import DataDir, fail, settings
