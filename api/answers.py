@@ -88,13 +88,18 @@ def cursor_key(cursor: str, kind: type[K]) -> K:
     """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=kind)
+        key: K = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=kind)
     except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
         raise Problem("invalid_cursor") from error
+    return key
 
 
 def page_of(
-    rows: Sequence[T], *, key: Callable[[T], tuple[Any, ...]], after: tuple[Any, ...] | None, limit: int
+    rows: Sequence[T],
+    *,
+    key: Callable[[T], tuple[Any, ...]],
+    after: tuple[Any, ...] | None,
+    limit: int,
 ) -> tuple[Sequence[T], str | None]:
     """The next `limit` rows after a key, from rows sorted by `key`, and the cursor of the rest."""
     start = 0 if after is None else bisect_right(rows, after, key=key)

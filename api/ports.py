@@ -128,7 +128,9 @@ class Live(Protocol):
 
     async def check_gateway_password(self, gateway: str, password: str) -> bool: ...
 
-    async def post_telemetry(self, gateway: str, payload: bytes, *, backfill: bool) -> PostedTelemetry:
+    async def post_telemetry(
+        self, gateway: str, payload: bytes, *, backfill: bool
+    ) -> PostedTelemetry:
         """Take one native JSON message; returns when it is durable.
 
         Raises:

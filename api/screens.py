@@ -111,6 +111,7 @@ class EventStream(Response):
         self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope  # as every response is called; nothing of it matters here
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._pump(), name="stream.pump")

@@ -39,12 +39,12 @@ def load_assets(directory: Path) -> dict[str, Asset]:
     """Every file below a directory by its address without the leading slash."""
     files = sorted(path for path in directory.rglob("*") if path.is_file())
     return {
-        path.relative_to(directory).as_posix(): _asset(path, path.parent.name == "assets")
+        path.relative_to(directory).as_posix(): _asset(path, for_ever=path.parent.name == "assets")
         for path in files
     }
 
 
-def _asset(path: Path, for_ever: bool) -> Asset:
+def _asset(path: Path, *, for_ever: bool) -> Asset:
     content = path.read_bytes()
     media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     if path.suffix in (".js", ".mjs"):
@@ -67,7 +67,11 @@ def static_router(directory: Path) -> APIRouter:
     @router.api_route("/{address:path}", methods=["GET", "HEAD"])
     async def page(address: str, request: Request) -> Response:
         asset = assets.get(address)
-        if asset is None and not address.startswith(_RESERVED) and "." not in address.split("/")[-1]:
+        if (
+            asset is None
+            and not address.startswith(_RESERVED)
+            and "." not in address.rsplit("/", maxsplit=1)[-1]
+        ):
             asset = assets.get("index.html")
         if asset is None:
             raise Problem("not_found")

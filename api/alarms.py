@@ -1,0 +1,204 @@
+"""Alarms: open ones from memory, closed ones from the database, one list in one order.
+
+Newest raised first. Lists of open alarms go on while the database is away.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter, Path, Query
+from pydantic import AwareDatetime
+from starlette.responses import Response
+
+from alerting import Alarm, Level
+from api.alarm_views import AlarmView, sentences
+from api.answers import Json, Page, Texts, Time, microseconds, rfc3339
+from api.documented import answers
+from api.edge import Ask, Asking
+from api.lists import Cursor, Limit
+from api.problems import Problem
+from api.situation import UNACKNOWLEDGED
+from store.alarms import AlarmFilter, get_alarm, list_alarms
+from store.alarms import timeline as stored_timeline
+
+router = APIRouter(prefix="/alarms", tags=["alarms"])
+
+Place = tuple[int, int, int]
+"""(raised_at, position, ordinal of birth): the order of lists, and what a cursor holds."""
+AlarmId = Annotated[str, Path(pattern=r"^\d{1,18}\.\d{1,9}$")]
+
+
+class TimelineItem(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """One thing that happened to an alarm."""
+
+    id: str
+    at: Time
+    event: str
+    from_: str
+    to: str
+    level: str | None
+    value: float | None
+    limit: float | None
+    actor: str | None
+    note: str | None
+    text: Texts
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    """Oldest first."""
+
+    items: list[TimelineItem]
+
+
+@router.get("", **answers(Page[AlarmView], 400, 401, 422, 503))
+async def alarms(  # noqa: PLR0913, PLR0917 - one query parameter each
+    ask: Asking,
+    state: Literal["open", "unacknowledged", "closed"] | None = None,
+    level: Level | None = None,
+    kind: Annotated[str | None, Query(max_length=20)] = None,
+    priority: Annotated[int | None, Query(ge=1, le=4)] = None,
+    enterprise: str | None = None,
+    site: str | None = None,
+    gateway: str | None = None,
+    sensor: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Alarms, the newest raised first; without `state` both open and closed."""
+    number = None
+    if gateway is not None:
+        known = ask.registry.gateways.get(gateway)
+        number = -1 if known is None else known.number
+    wanted = AlarmFilter(
+        state=state,
+        level=level,
+        kind=kind,
+        priority=priority,
+        enterprise=enterprise,
+        site=site,
+        gateway=number,
+        sensor=sensor,
+        since=None if since is None else microseconds(since),
+        until=None if until is None else microseconds(until),
+    )
+    after = None if cursor is None else _place(cursor)
+    found = [] if state == "closed" else _open(ask, wanted, after)
+    if state in (None, "closed"):
+        found = await _with_stored(ask, wanted, found, after, limit)
+    chosen = found[:limit]
+    following = _cursor(chosen[-1]) if len(found) > limit else None
+    return Json(Page([ask.edge.views.json(ask.registry, alarm) for alarm in chosen], following))
+
+
+def _open(ask: Ask, wanted: AlarmFilter, after: Place | None) -> list[Alarm]:
+    """Open alarms from memory that a filter wants, behind a place, newest first."""
+    registry, scope = ask.registry, ask.scope
+    rows = [
+        alarm
+        for alarm in ask.live.open_alarms()
+        if registry.sees_gateway(scope, alarm.gateway)
+        and _wanted(ask, wanted, alarm)
+        and (after is None or _place_of(alarm) < after)
+    ]
+    return sorted(rows, key=_place_of, reverse=True)
+
+
+def _wanted(ask: Ask, wanted: AlarmFilter, alarm: Alarm) -> bool:
+    if wanted.state == "unacknowledged" and alarm.state not in UNACKNOWLEDGED:
+        return False
+    for field in ("level", "kind", "priority", "gateway", "sensor"):
+        value = getattr(wanted, field)
+        if value is not None and getattr(alarm, field) != value:
+            return False
+    if wanted.since is not None and alarm.raised_at < wanted.since:
+        return False
+    if wanted.until is not None and alarm.raised_at >= wanted.until:
+        return False
+    if wanted.site is None and wanted.enterprise is None:
+        return True
+    at = ask.registry.site_of_gateway(alarm.gateway)
+    return (
+        at is not None
+        and wanted.site in (None, at.id)
+        and wanted.enterprise in (None, at.enterprise)
+    )
+
+
+async def _with_stored(
+    ask: Ask, wanted: AlarmFilter, held: list[Alarm], after: Place | None, limit: int
+) -> list[Alarm]:
+    """One alarm more than `limit` if there are so many; memory knows an open alarm better."""
+    cursor = None if after is None else ".".join(map(str, after))
+    page = await list_alarms(ask.database, ask.scope, wanted, cursor=cursor, limit=limit + 1)
+    known = {alarm.id: alarm for alarm in page.items} | {alarm.id: alarm for alarm in held}
+    return sorted(known.values(), key=_place_of, reverse=True)[: limit + 1]
+
+
+@router.get("/{alarm_id}", **answers(AlarmView, 401, 404, 503))
+async def alarm(ask: Asking, alarm_id: AlarmId) -> Response:
+    """One alarm, open or closed."""
+    found, _ = await seen_alarm(ask, alarm_id)
+    return Json(ask.edge.views.json(ask.registry, found))
+
+
+@router.get("/{alarm_id}/timeline", **answers(Timeline, 401, 404, 503))
+async def timeline(ask: Asking, alarm_id: AlarmId) -> Response:
+    """Everything that happened to an alarm, the oldest first."""
+    found, _ = await seen_alarm(ask, alarm_id)
+    events = await stored_timeline(ask.database, ask.scope, alarm_id)
+    items = [
+        TimelineItem(
+            id=event.id,
+            at=rfc3339(event.transition.decided),
+            event=event.transition.event,
+            from_=event.transition.from_state,
+            to=event.transition.to_state,
+            level=event.transition.level,
+            value=event.transition.value,
+            limit=event.transition.limit,
+            actor=event.transition.actor,
+            note=event.transition.note,
+            text=sentences(ask.registry, event.transition, source=found.source),
+        )
+        for event in events
+    ]
+    return Json(Timeline(items))
+
+
+async def seen_alarm(ask: Ask, alarm_id: str) -> tuple[Alarm, bool]:
+    """An alarm in the caller's scope, and whether it is open.
+
+    Raises:
+        Problem: there is none.
+        DatabaseUnavailable: it is not open, and history cannot be asked.
+    """
+    for held in ask.live.open_alarms():
+        if held.id == alarm_id:
+            if ask.registry.sees_gateway(ask.scope, held.gateway):
+                return held, True
+            raise Problem("not_found")
+    stored = await get_alarm(ask.database, ask.scope, alarm_id)
+    if stored is None:
+        raise Problem("not_found")
+    return stored, False
+
+
+def _place_of(alarm: Alarm) -> Place:
+    position, _, ordinal = alarm.id.partition(".")
+    return alarm.raised_at, int(position), int(ordinal)
+
+
+def _cursor(alarm: Alarm) -> str:
+    return ".".join(map(str, _place_of(alarm)))
+
+
+def _place(cursor: str) -> Place:
+    try:
+        raised_at, position, ordinal = (int(part) for part in cursor[:80].split("."))
+    except ValueError as error:
+        raise Problem("invalid_cursor") from error
+    return raised_at, position, ordinal

@@ -1,0 +1,27 @@
+"""What bodies of changes have in common: strict fields, ids, and how a patch meets its object."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.assets import ID_PATTERN
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+BodyId = Annotated[str, Field(pattern=f"^{ID_PATTERN.pattern}$", examples=["xx-chem"])]
+Name = Annotated[str, Field(min_length=1, max_length=200, examples=["示例化工"])]
+
+
+class Body(BaseModel):
+    """A body with an unknown field is refused: a misspelt field must not pass for done."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+def patched(kept: S, patch: Body) -> S:
+    """The object with the fields that were given, also those given as null."""
+    given: dict[str, Any] = {name: getattr(patch, name) for name in patch.model_fields_set}
+    return msgspec.structs.replace(kept, **given)

@@ -1,0 +1,118 @@
+"""How the service is: liveness, readiness and metrics for machines, parts in words for people."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import msgspec
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.responses import Response
+
+from api.answers import Json, Texts, Time, encode, rfc3339
+from api.documented import answers
+from api.edge import Asking, EdgeParts
+
+router = APIRouter(tags=["health"])
+PartState = Literal["ok", "warn", "down"]
+LAG_S: Final = 10.0
+"""A store further behind than this is worth a word."""
+LOW_MIB: Final = 1024
+
+
+class HealthPart(msgspec.Struct, frozen=True):
+    name: str
+    state: PartState
+    title: Texts
+    text: Texts
+
+
+class SystemHealth(msgspec.Struct, frozen=True):
+    """`state` is the worst of the parts."""
+
+    now: Time
+    state: PartState
+    version: str
+    parts: list[HealthPart]
+
+
+@router.get("/health", **answers(SystemHealth, 401))
+async def health(ask: Asking) -> Response:
+    """Each part of the service: how it is, in words."""
+    figures = ask.live.health()
+    parts = [_database(figures), _broker(figures), _journal(figures), _judge(figures)]
+    order: tuple[PartState, ...] = ("ok", "warn", "down")
+    worst = max((part.state for part in parts), key=order.index)
+    now = rfc3339(ask.edge.clock())
+    return Json(SystemHealth(now, worst, str(figures.get("version", "")), parts))
+
+
+def _database(figures: dict[str, Any]) -> HealthPart:
+    title = Texts("数据库", "Database")
+    store, behind = figures["store"], figures["journal"]["lag_readings"]
+    if not store["available"]:
+        zh = f"不可用；判断、实时画面和处置照常，{behind} 条读数待补存"
+        en = f"away; judging, live screens and acts go on, {behind} readings wait to be stored"
+        return HealthPart("store", "down", title, Texts(zh, en))
+    lag = store["lag_s"]
+    text = Texts(f"正常，滞后 {lag:.1f} 秒", f"well, {lag:.1f} s behind")
+    return HealthPart("store", "warn" if lag > LAG_S else "ok", title, text)
+
+
+def _broker(figures: dict[str, Any]) -> HealthPart:
+    title = Texts("消息代理", "Broker")
+    broker = figures["broker"]
+    if not broker["connected"]:
+        text = Texts("未连接，正在重连；网关会留存数据", "not connected; gateways hold their data")
+        return HealthPart("broker", "down", title, text)
+    if not broker["listening"]:
+        text = Texts("已连接，正在补收积压", "connected, catching up with its backlog")
+        return HealthPart("broker", "warn", title, text)
+    return HealthPart("broker", "ok", title, Texts("已连接", "connected"))
+
+
+def _journal(figures: dict[str, Any]) -> HealthPart:
+    title = Texts("日志", "Journal")
+    fault, free = figures["journal"].get("fault"), figures["journal"].get("free_mib")
+    if fault is not None:
+        zh = f"无法写入（{fault}）；未保存的报文不予确认"
+        en = f"cannot be written ({fault}); nothing unsaved is acknowledged"
+        return HealthPart("journal", "down", title, Texts(zh, en))
+    if free is None:
+        return HealthPart("journal", "ok", title, Texts("正常", "well"))
+    state: PartState = "warn" if free < LOW_MIB else "ok"
+    return HealthPart("journal", state, title, Texts(f"余量 {free} MiB", f"{free} MiB left"))
+
+
+def _judge(figures: dict[str, Any]) -> HealthPart:
+    title = Texts("判断", "Judging")
+    rate, delay = figures["readings_per_s"], figures.get("decision_ms_p50")
+    zh, en = f"每秒 {rate:.0f} 条读数", f"{rate:.0f} readings/s"
+    if delay is not None:
+        zh += f"，判断用时中位数 {delay:.1f} 毫秒"
+        en += f", median {delay:.1f} ms from receipt to verdict"
+    return HealthPart("judge", "ok", title, Texts(zh, en))
+
+
+def root_router(metrics: CollectorRegistry) -> APIRouter:
+    """Liveness, readiness and metrics, at the root and without sign-in."""
+    root = APIRouter(tags=["health"])
+
+    @root.get("/healthz", responses={200: {"content": {"text/plain": {"example": "ok"}}}})
+    async def healthz() -> Response:
+        """The process answers."""
+        return Response("ok\n", media_type="text/plain")
+
+    @root.get("/readyz")
+    async def readyz(edge: EdgeParts) -> Response:
+        """Whether this process should get traffic, and why not."""
+        reasons = edge.live.unready()
+        body = encode({"ready": not reasons, "reasons": reasons})
+        return Json(body, status_code=503 if reasons else 200)
+
+    @root.get("/metrics", responses={200: {"content": {"text/plain": {}}}})
+    async def metrics_text() -> Response:
+        """Prometheus text."""
+        return Response(generate_latest(metrics), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return root

@@ -1,0 +1,148 @@
+"""Limits of a sensor: shown, replaced with a reason, and every change on record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from pydantic import Field
+from starlette.responses import Response
+
+from alerting import Level, Limit
+from api.answers import Json, Page, Time, rfc3339
+from api.bodies import Body
+from api.documented import answers
+from api.edge import Administering, Ask, Asking
+from api.lists import SensorId
+from api.problems import Problem
+from domain.assets import Sensor
+from domain.readings import MICROSECONDS
+from store.limits import LimitDraft, complete, limit_changes, set_limits
+
+router = APIRouter(prefix="/sensors", tags=["registry"])
+
+
+class LimitView(msgspec.Struct, frozen=True):
+    """In the sensor's unit; `source`: standard and clause, or who set it."""
+
+    setpoint: float
+    deadband: float
+    on_delay_s: float
+    off_delay_s: float
+    latch: bool
+    source: str
+
+
+class LimitBody(Body):
+    setpoint: float
+    deadband: float | None = Field(default=None, ge=0)
+    on_delay_s: float | None = Field(default=None, ge=0, le=86_400)
+    off_delay_s: float | None = Field(default=None, ge=0, le=86_400)
+    latch: bool | None = None
+    source: str | None = Field(default=None, max_length=200)
+
+
+NewLimits = dict[Level, LimitBody | None]
+
+
+class LimitsBody(Body):
+    limits: NewLimits = Field(examples=[{"HH": {"setpoint": 50}, "H": {"setpoint": 25}}])
+    reason: str = Field(min_length=1, max_length=500, examples=["改用甲醇，按新物料调整"])
+
+
+class LimitChangeView(msgspec.Struct, frozen=True):
+    """`before` and `after`: the limits by level."""
+
+    id: int
+    at: Time
+    actor: str
+    reason: str
+    before: dict[str, LimitView]
+    after: dict[str, LimitView]
+
+
+class SensorLimits(msgspec.Struct, frozen=True):
+    limits: dict[Level, LimitView]
+
+
+@router.put("/{sensor_id}/limits", **answers(SensorLimits, 401, 403, 404, 422, 503))
+async def replace_limits(ask: Administering, sensor_id: SensorId, body: LimitsBody) -> Response:
+    """Replace all limits; judged by at once. A level left out, or null, is judged no more."""
+    sensor = _seen(ask, sensor_id)
+    kept = {limit.level: limit for limit in ask.registry.limits.get(sensor_id, ())}
+    wanted = complete(drafts_of(body.limits), kept, actor=ask.user.name)
+    await set_limits(
+        ask.database,
+        sensor_id,
+        wanted.values(),
+        low=sensor.range_low,
+        high=sensor.range_high,
+        reason=body.reason,
+        actor=ask.actor,
+    )
+    await ask.live.registry_changed()
+    return Json(SensorLimits(limit_views(tuple(wanted.values()))))
+
+
+@router.get("/{sensor_id}/limits", **answers(SensorLimits, 401, 404))
+async def limits(ask: Asking, sensor_id: SensorId) -> Response:
+    """The limits in force."""
+    _seen(ask, sensor_id)
+    return Json(SensorLimits(limit_views(ask.registry.limits.get(sensor_id, ()))))
+
+
+@router.get("/{sensor_id}/limits/changes", **answers(Page[LimitChangeView], 401, 404, 503))
+async def changes(ask: Asking, sensor_id: SensorId) -> Response:
+    """Who changed the limits, why, from what to what; newest first."""
+    _seen(ask, sensor_id)
+    rows = await limit_changes(ask.database, sensor_id)
+    return Json(
+        Page(
+            [
+                LimitChangeView(
+                    row.id,
+                    rfc3339(row.at),
+                    row.actor,
+                    row.reason,
+                    {limit["level"]: _stored_view(limit) for limit in row.before},
+                    {limit["level"]: _stored_view(limit) for limit in row.after},
+                )
+                for row in rows
+            ]
+        )
+    )
+
+
+def drafts_of(limits: NewLimits) -> dict[Level, LimitDraft]:
+    """What was given, for the store; levels given as null left out."""
+    return {
+        level: LimitDraft(**body.model_dump()) for level, body in limits.items() if body is not None
+    }
+
+
+def limit_views(limits: tuple[Limit, ...]) -> dict[Level, LimitView]:
+    return {
+        limit.level: LimitView(
+            limit.setpoint,
+            limit.deadband,
+            limit.on_delay_us / MICROSECONDS,
+            limit.off_delay_us / MICROSECONDS,
+            limit.latch,
+            limit.source,
+        )
+        for limit in limits
+    }
+
+
+def _stored_view(row: Mapping[str, Any]) -> LimitView:
+    limit = msgspec.convert(row, type=Limit)
+    return limit_views((limit,))[limit.level]
+
+
+def _seen(ask: Ask, sensor_id: int) -> Sensor:
+    found = ask.registry.sensors.get(sensor_id)
+    if found is None or not ask.registry.sees_sensor(ask.scope, sensor_id):
+        raise Problem("not_found")
+    return found

@@ -1,0 +1,141 @@
+"""Sites, each with its open alarms and how much of it is heard."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+from starlette.responses import Response
+
+from api.answers import Json, Named, Page
+from api.bodies import Body, BodyId, Name, patched
+from api.documented import answers
+from api.edge import Administering, Ask, Asking
+from api.lists import Cursor, Id, Limit, Text, listed, matches
+from api.problems import Problem
+from api.situation import Counters, SiteState
+from domain.assets import Site
+from store.assets import add_asset, remove_asset, update_asset
+
+router = APIRouter(prefix="/sites", tags=["registry"])
+
+Latitude = Annotated[float | None, Field(ge=-90, le=90)]
+Longitude = Annotated[float | None, Field(ge=-180, le=180)]
+
+
+class SiteView(Counters, frozen=True, kw_only=True):
+    """Position in CGCS2000 degrees."""
+
+    id: str
+    name: str
+    enterprise: Named
+    kind: str
+    latitude: float | None
+    longitude: float | None
+
+
+class NewSite(Body):
+    id: BodyId
+    name: Name
+    enterprise: BodyId
+    kind: str = "other"
+    latitude: Latitude = None
+    longitude: Longitude = None
+
+
+class SitePatch(Body):
+    name: Name = ""
+    enterprise: BodyId = ""
+    kind: str = "other"
+    latitude: Latitude = None
+    longitude: Longitude = None
+
+
+@router.get("", **answers(Page[SiteView], 401, 422))
+async def sites(
+    ask: Asking,
+    enterprise: str | None = None,
+    region: Annotated[str | None, Query(description="It and every region below it.")] = None,
+    state: SiteState | None = None,
+    text: Text = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Sites, in order of id."""
+    within = None if region is None else ask.registry.scope_of("region", region).enterprises
+    rows = (
+        site
+        for site in ask.registry.sites.values()
+        if ask.registry.sees_site(ask.scope, site.id)
+        and (enterprise is None or site.enterprise == enterprise)
+        and (within is None or site.enterprise in within)
+        and matches(text, site.id, site.name)
+        and (state is None or site_view(ask, site).state == state)
+    )
+    return Json(
+        listed(
+            rows,
+            lambda row: site_view(ask, row),
+            key=lambda row: (row.id,),
+            cursor=cursor,
+            limit=limit,
+        )
+    )
+
+
+@router.get("/{site_id}", **answers(SiteView, 401, 404))
+async def site(ask: Asking, site_id: Id) -> Response:
+    """One site."""
+    return Json(site_view(ask, _seen(ask, site_id)))
+
+
+@router.post("", **answers(SiteView, 401, 403, 404, 409, 422, 503, status=201))
+async def add_site(ask: Administering, body: NewSite) -> Response:
+    """Add a site."""
+    added = Site(**body.model_dump())
+    await add_asset(ask.database, added, actor=ask.actor)
+    await ask.live.registry_changed()
+    return Json(site_view(ask, added), status_code=201)
+
+
+@router.patch("/{site_id}", **answers(SiteView, 401, 403, 404, 422, 503))
+async def change_site(ask: Administering, site_id: Id, patch: SitePatch) -> Response:
+    """Change what is given."""
+    changed = patched(_seen(ask, site_id), patch)
+    await update_asset(ask.database, changed, actor=ask.actor)
+    await ask.live.registry_changed()
+    return Json(site_view(ask, changed))
+
+
+@router.delete("/{site_id}", status_code=204, **answers(None, 401, 403, 404, 409, 503))
+async def remove_site(ask: Administering, site_id: Id) -> Response:
+    """Remove a site that has no zones and no gateways."""
+    await remove_asset(ask.database, Site, site_id, actor=ask.actor)
+    await ask.live.registry_changed()
+    return Response(status_code=204)
+
+
+def _seen(ask: Ask, site_id: str) -> Site:
+    found = ask.registry.sites.get(site_id)
+    if found is None or not ask.registry.sees_site(ask.scope, site_id):
+        raise Problem("not_found")
+    return found
+
+
+def site_view(ask: Ask, row: Site) -> SiteView:
+    owner = ask.live.registry.enterprises.get(row.enterprise)
+    counters = ask.edge.situations.now().counters([row.id])
+    return SiteView(
+        id=row.id,
+        name=row.name,
+        enterprise=Named(row.enterprise, "" if owner is None else owner.name),
+        kind=row.kind,
+        latitude=row.latitude,
+        longitude=row.longitude,
+        alarms=counters.alarms,
+        unacknowledged=counters.unacknowledged,
+        sensors=counters.sensors,
+        sensors_online=counters.sensors_online,
+        state=counters.state,
+    )

@@ -1,0 +1,205 @@
+"""Figures: the overview from memory, and coverage, data quality and alarm counts over a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from fastapi import APIRouter
+from pydantic import AwareDatetime
+from starlette.responses import Response
+
+from api.answers import Json, Named, Page, Time, microseconds, rfc3339_or_none
+from api.documented import answers
+from api.edge import Ask, Asking
+from api.problems import FieldError, Problem
+from api.situation import ASIDE, UNACKNOWLEDGED
+from domain.catalogue import catalogue
+from store.database import DatabaseUnavailable
+from store.statistics import AlarmsRaised, alarm_counts, alarms_raised, data_quality
+
+router = APIRouter(prefix="/stats", tags=["statistics"])
+DAY_US = 86_400_000_000
+
+
+class AlarmFigures(msgspec.Struct, frozen=True):
+    """`by_priority`: open alarms by "1".."4", those set aside left out."""
+
+    open: int
+    unacknowledged: int
+    by_priority: dict[str, int]
+
+
+class SensorFigures(msgspec.Struct, frozen=True):
+    total: int
+    online: int
+    stale: int
+
+
+class GatewayFigures(msgspec.Struct, frozen=True):
+    total: int
+    online: int
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """How it stands, in figures.
+
+    `raised_today` (since midnight of the service's zone) and `alarms_24h` (by hour, oldest first)
+    are null while the database is away; `readings_per_s` is of the whole county and null for who
+    sees a part.
+    """
+
+    alarms: AlarmFigures
+    oldest_unacknowledged_at: Time | None
+    sensors: SensorFigures
+    gateways: GatewayFigures
+    readings_per_s: float | None
+    decision_ms_p50: float | None
+    store: dict[str, Any]
+    journal: dict[str, Any]
+    broker: dict[str, Any]
+    raised_today: int | None
+    alarms_24h: list[int] | None
+
+
+class Coverage(msgspec.Struct, frozen=True, rename={"class_": "class"}):
+    """How many of an enterprise's registered sensors of one class are heard."""
+
+    enterprise: Named
+    class_: str
+    sensors: int
+    online: int
+
+
+class Quality(msgspec.Struct, frozen=True):
+    """Share of usable and good readings of a sensor, 0..1."""
+
+    sensor: int
+    tag: str
+    readings: int
+    usable: float
+    good: float
+
+
+class AlarmCountView(msgspec.Struct, frozen=True):
+    kind: str
+    level: str | None
+    priority: int
+    alarms: int
+    unacknowledged: int
+
+
+@router.get("/overview", **answers(Overview, 401))
+async def overview(ask: Asking) -> Response:
+    """The state of what the caller sees, in figures."""
+    now, scope, registry = ask.edge.situations.now(), ask.scope, ask.registry
+    gateways = [g for g in registry.gateways.values() if registry.sees_site(scope, g.site)]
+    seen = {gateway.id for gateway in gateways}
+    sensors = [s for s in registry.sensors.values() if s.gateway in seen]
+    alarms = [a for a in now.alarms.values() if registry.sees_gateway(scope, a.gateway)]
+    waiting = [a.raised_at for a in alarms if a.state in UNACKNOWLEDGED]
+    counted = Counter(str(a.priority) for a in alarms if a.state not in ASIDE)
+    raised = await _raised(ask)
+    health = ask.live.health()
+    return Json(
+        Overview(
+            alarms=AlarmFigures(
+                len(alarms), len(waiting), {str(n): counted[str(n)] for n in (1, 2, 3, 4)}
+            ),
+            oldest_unacknowledged_at=rfc3339_or_none(min(waiting, default=None)),
+            sensors=SensorFigures(
+                len(sensors),
+                sum(map(now.is_online, sensors)),
+                sum(sensor.id in now.stale for sensor in sensors),
+            ),
+            gateways=GatewayFigures(
+                len(gateways), sum(now.gateways[g.id].online is True for g in gateways)
+            ),
+            readings_per_s=health.get("readings_per_s") if scope.everything else None,
+            decision_ms_p50=health.get("decision_ms_p50"),
+            store=health["store"],
+            journal=health["journal"],
+            broker=health["broker"],
+            raised_today=None if raised is None else raised.today,
+            alarms_24h=None if raised is None else raised.by_hour,
+        )
+    )
+
+
+async def _raised(ask: Ask) -> AlarmsRaised | None:
+    now = ask.edge.clock()
+    try:
+        return await alarms_raised(
+            ask.database, ask.scope, now=now, day_start=day_start(now, ask.edge.zone)
+        )
+    except DatabaseUnavailable:
+        return None
+
+
+def day_start(now: int, zone: ZoneInfo) -> int:
+    """Midnight before a time, in a zone; both int64 µs UTC."""
+    local = datetime.fromtimestamp(now / 1e6, zone)
+    return microseconds(local.replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+@router.get("/coverage", **answers(Page[Coverage], 401))
+async def coverage(ask: Asking) -> Response:
+    """By enterprise and class of measurand: sensors registered, sensors heard."""
+    now, registry, known = ask.edge.situations.now(), ask.registry, catalogue()
+    total: Counter[tuple[str, str]] = Counter()
+    online: Counter[tuple[str, str]] = Counter()
+    for sensor in registry.sensors.values():
+        site = registry.sites[registry.gateways[sensor.gateway].site]
+        if registry.sees_site(ask.scope, site.id):
+            measurand = known.get(sensor.measurand)
+            key = (site.enterprise, "" if measurand is None else measurand.class_)
+            total[key] += 1
+            online[key] += now.is_online(sensor)
+    rows = [
+        Coverage(
+            Named(owner, registry.enterprises[owner].name), class_, count, online[owner, class_]
+        )
+        for (owner, class_), count in sorted(total.items())
+    ]
+    return Json(Page(rows))
+
+
+@router.get("/quality", **answers(Page[Quality], 401, 422, 503))
+async def quality(
+    ask: Asking, since: AwareDatetime | None = None, until: AwareDatetime | None = None
+) -> Response:
+    """Per sensor, over whole hours of a time (default: the last 24 hours)."""
+    start, end = _span(ask, since, until)
+    found = await data_quality(ask.database, ask.scope, since=start, until=end)
+    rows = []
+    for row in found:
+        sensor = ask.registry.sensor(row.sensor)
+        tag = "" if sensor is None else sensor.tag
+        count = max(row.readings, 1)
+        rows.append(Quality(row.sensor, tag, row.readings, row.usable / count, row.good / count))
+    return Json(Page(rows))
+
+
+@router.get("/alarms", **answers(Page[AlarmCountView], 401, 422, 503))
+async def alarm_statistics(
+    ask: Asking, since: AwareDatetime | None = None, until: AwareDatetime | None = None
+) -> Response:
+    """Alarms raised in a time (default: the last 24 hours) by kind and level."""
+    start, end = _span(ask, since, until)
+    found = await alarm_counts(ask.database, ask.scope, since=start, until=end)
+    rows = [
+        AlarmCountView(row.kind, row.level, row.priority, row.alarms, row.unacknowledged)
+        for row in found
+    ]
+    return Json(Page(rows))
+
+
+def _span(ask: Ask, since: datetime | None, until: datetime | None) -> tuple[int, int]:
+    end = ask.edge.clock() if until is None else microseconds(until)
+    start = end - DAY_US if since is None else microseconds(since)
+    if start >= end:
+        raise Problem("invalid", errors=[FieldError("since", "must lie before until")])
+    return start, end
