@@ -23,7 +23,7 @@ Verb = Literal["acknowledge", "shelve", "unshelve", "comment", "reset"]
 ConditionState = Literal["normal", "pending", "active", "clearing"]
 
 
-class Alarm(msgspec.Struct, frozen=True, kw_only=True):
+class Alarm(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One alarm row per (target, family, episode). Times int64 µs UTC."""
 
     id: str
@@ -68,7 +68,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     ordinal: int = 0
 
 
-class Transition(msgspec.Struct, frozen=True, kw_only=True):
+class Transition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something changed. Its id is (journal position, ordinal), both given by the fold.
 
     `what` is "condition" for the machine of one limit (from/to are `ConditionState`) and

@@ -42,6 +42,8 @@ def carry_over(
     was_gateway = old.gateways.rows(new.gateway)
     now_gateway = np.flatnonzero(was_gateway >= 0)
     carried = State(
+        sensor=new.sensor,
+        gateway=new.gateway,
         newest=_carried(state.newest, empty.newest, was, now),
         conditions=_carried(state.conditions, empty.conditions, was, now),
         gateways=_carried(state.gateways, empty.gateways, was_gateway[now_gateway], now_gateway),

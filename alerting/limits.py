@@ -9,7 +9,7 @@ import msgspec
 Level = Literal["HH", "H", "L", "LL"]
 
 
-class Limit(msgspec.Struct, frozen=True, kw_only=True):
+class Limit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One alarm limit of a sensor, in the sensor's unit.
 
     HH and H are exceeded at value >= setpoint and return at value < setpoint - deadband;
@@ -26,7 +26,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """Standard and clause, or who set it: shown wherever the limit is shown."""
 
 
-class SensorSpec(msgspec.Struct, frozen=True, kw_only=True):
+class SensorSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the judge needs to know of a sensor."""
 
     id: int
@@ -44,6 +44,6 @@ class SensorSpec(msgspec.Struct, frozen=True, kw_only=True):
     unit: str = ""
 
 
-class GatewaySpec(msgspec.Struct, frozen=True, kw_only=True):
+class GatewaySpec(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     number: int
     silence_us: int = 300_000_000

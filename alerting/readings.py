@@ -48,31 +48,35 @@ def _move(
 ) -> None:
     program = work.program
     judged = bool(JUDGED[quality])
-    states = conditions.state[:, row].tolist()
+    # One conversion a column: single elements of arrays cost more than the whole machine.
     present = program.present[:, row].tolist()
+    states = conditions.state[:, row].tolist()
+    sinces = conditions.since[:, row].tolist()
     setpoints = program.setpoint[:, row].tolist()
+    releases = program.release[:, row].tolist()
+    on_delays = program.on_delay[:, row].tolist()
+    off_delays = program.off_delay[:, row].tolist()
     moved: list[Family] = []
     for slot in range(4):
         if not present[slot]:
             continue
-        before, setpoint = states[slot], setpoints[slot]
-        since = int(conditions.since[slot, row])
+        before, since, setpoint = states[slot], sinces[slot], setpoints[slot]
         if judged:
             after, since = advance_condition(
                 before,
                 since,
                 exceeded=is_exceeded(slot, value, setpoint),
-                returned=is_returned(slot, value, float(program.release[slot, row])),
+                returned=is_returned(slot, value, releases[slot]),
                 may_clear=quality == Quality.GOOD,
                 time=cause.time,
-                on_delay=int(program.on_delay[slot, row]),
-                off_delay=int(program.off_delay[slot, row]),
+                on_delay=on_delays[slot],
+                off_delay=off_delays[slot],
             )
         else:
             after = NORMAL if before == PENDING else before
         if after != before:
-            conditions.state[slot, row] = after
-            conditions.since[slot, row] = since
+            conditions.state[slot, row] = states[slot] = after
+            conditions.since[slot, row] = sinces[slot] = since
             work.condition(row, slot, before, after, cause, setpoint)
             moved.append("high" if slot < 2 else "low")
     if moved:
@@ -83,21 +87,20 @@ def _move(
 
 def rest(program: Program, conditions: Conditions, row: int) -> None:
     """Write the window of one sensor anew; the same as `conditions.windows`, for one row."""
-    low, high, until = float("-inf"), float("inf"), FOREVER
-    states = conditions.state[:, row].tolist()
+    low, high, until = -inf, inf, FOREVER
     present = program.present[:, row].tolist()
+    states = conditions.state[:, row].tolist()
+    setpoints = program.setpoint[:, row].tolist()
+    releases = program.release[:, row].tolist()
     for slot in range(4):
         if not present[slot]:
             continue
         state = states[slot]
-        edges = program.setpoint if state <= PENDING else program.release
-        edge = float(edges[slot, row])
+        edge = setpoints[slot] if state <= PENDING else releases[slot]
         if (state in {PENDING, ACTIVE}) == (slot < 2):
-            floor = edge if slot < 2 else nextafter(edge, inf)
-            low = max(low, floor)
+            low = max(low, edge if slot < 2 else nextafter(edge, inf))
         else:
-            ceiling = nextafter(edge, -inf) if slot < 2 else edge
-            high = min(high, ceiling)
+            high = min(high, nextafter(edge, -inf) if slot < 2 else edge)
         if state not in {NORMAL, ACTIVE}:
             delays = program.on_delay if state == PENDING else program.off_delay
             until = min(until, int(conditions.since[slot, row]) + int(delays[slot, row]))

@@ -25,13 +25,32 @@ from domain.readings import ReadingBatch
 from domain.sequence import SequenceTracker
 
 FORMAT: Final = 1
+FAST: Final = 1
+"""zlib level."""
 
 
 class _Checkpoint(msgspec.Struct, frozen=True):
+    """Configuration and state are compressed: most columns hardly vary."""
+
     position: int
     configuration: bytes
     state: bytes
     sequences: bytes
+
+
+class _Packed:
+    """A configuration's bytes, compressed once and shared by a fold and all its snapshots."""
+
+    __slots__ = ("_bytes", "_configuration")
+
+    def __init__(self, configuration: Configuration, packed: bytes | None = None) -> None:
+        self._configuration = configuration
+        self._bytes = packed
+
+    def bytes(self) -> bytes:
+        if self._bytes is None:
+            self._bytes = zlib.compress(self._configuration.to_bytes(), FAST)
+        return self._bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +62,7 @@ class FoldState:
     position: int
     sequences: SequenceTracker
     """Nobody's to change; `Fold.from_snapshot` takes a copy."""
+    packed: _Packed
 
 
 class Fold:
@@ -54,7 +74,7 @@ class Fold:
         sequences: which messages of each gateway are settled (receipts, gaps).
     """
 
-    __slots__ = ("_draft", "_saved_configuration", "position", "program", "sequences")
+    __slots__ = ("_draft", "_packed", "position", "program", "sequences")
 
     def __init__(
         self,
@@ -64,10 +84,11 @@ class Fold:
         position: int = 0,
         sequences: SequenceTracker | None = None,
         program: Program | None = None,
+        packed: _Packed | None = None,
     ) -> None:
         """`state` belongs to this configuration; None starts with nothing read.
 
-        `program` spares the compiling where the configuration has been compiled before.
+        `program` and `packed` spare work that was done for this configuration before.
 
         Raises:
             ValueError: the configuration cannot be compiled.
@@ -76,7 +97,7 @@ class Fold:
         self._draft = Draft(initial_state(self.program) if state is None else state)
         self.position = position
         self.sequences = SequenceTracker() if sequences is None else sequences
-        self._saved_configuration: bytes | None = None
+        self._packed = _Packed(configuration) if packed is None else packed
 
     @classmethod
     def empty(cls) -> Fold:
@@ -122,11 +143,13 @@ class Fold:
             self.program, program, self._draft.freeze(), at=change.at, position=position
         )
         self.program, self._draft = program, Draft(state)
-        self._saved_configuration = None
+        self._packed = _Packed(program.configuration)
         return outcome
 
     def snapshot(self) -> FoldState:
-        return FoldState(self.program, self.state, self.position, self.sequences.copy())
+        return FoldState(
+            self.program, self.state, self.position, self.sequences.copy(), self._packed
+        )
 
     @classmethod
     def from_snapshot(cls, snapshot: FoldState) -> Fold:
@@ -137,17 +160,16 @@ class Fold:
             position=snapshot.position,
             sequences=snapshot.sequences.copy(),
             program=snapshot.program,
+            packed=snapshot.packed,
         )
 
     def checkpoint(self) -> bytes:
         """Everything needed to go on, with a format version and a checksum."""
-        if self._saved_configuration is None:
-            self._saved_configuration = self.configuration.to_bytes()
         saved = msgspec.msgpack.encode(
             _Checkpoint(
                 position=self.position,
-                configuration=self._saved_configuration,
-                state=self.state.to_bytes(),
+                configuration=self._packed.bytes(),
+                state=zlib.compress(self.state.to_bytes(), FAST),
                 sequences=self.sequences.to_bytes(),
             )
         )
@@ -167,12 +189,13 @@ class Fold:
         if version != FORMAT:
             raise ValueError(f"checkpoint has format {version}, this program knows {FORMAT}")
         saved = msgspec.msgpack.decode(payload[6:], type=_Checkpoint)
-        configuration = Configuration.from_bytes(saved.configuration)
+        configuration = Configuration.from_bytes(zlib.decompress(saved.configuration))
         program = compile_program(configuration)
         return cls(
             configuration,
-            State.from_bytes(saved.state, program),
+            State.from_bytes(zlib.decompress(saved.state), program),
             position=saved.position,
             sequences=SequenceTracker.from_bytes(saved.sequences),
             program=program,
+            packed=_Packed(configuration, saved.configuration),
         )

@@ -11,7 +11,7 @@ broker; silence is measured on it, so that an outage of our own makes nothing st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final, TypeVar
 
 import msgspec
@@ -106,6 +106,8 @@ class Gateways:
 
 class _Saved(msgspec.Struct, frozen=True):
     schema: int
+    sensor: bytes
+    gateway: bytes
     listened: int
     newest: dict[str, bytes]
     conditions: dict[str, bytes]
@@ -115,23 +117,34 @@ class _Saved(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """A value. `alarms` are the open ones by id, oldest first."""
+    """A value; its columns go by the rows of the program it belongs to.
 
+    Attributes:
+        sensor: int32 (s,), ids in the order of the sensors' columns.
+        gateway: int32 (g,), numbers in the order of the gateways' columns.
+        listened: µs in which ingest was listening, ever.
+        alarms: the open ones by id, oldest first.
+        open: id of the open alarm of each target.
+    """
+
+    sensor: NDArray[np.int32]
+    gateway: NDArray[np.int32]
     newest: Newest
     conditions: Conditions
     gateways: Gateways
     listened: int
     alarms: Mapping[str, Alarm]
     open: Mapping[Target, str]
-    """Id of the open alarm of each target."""
 
     def to_bytes(self) -> bytes:
         """Equal states give equal bytes."""
         saved = _Saved(
             schema=SCHEMA,
+            sensor=self.sensor.tobytes(),
+            gateway=self.gateway.tobytes(),
             listened=self.listened,
             newest=_to_bytes(self.newest),
-            conditions=_to_bytes(self.conditions),
+            conditions=_to_bytes(self.conditions, leave_out=_WINDOW),
             gateways=_to_bytes(self.gateways),
             alarms=list(self.alarms.values()),
         )
@@ -150,10 +163,17 @@ class State:
             raise ValueError(f"state cannot be read: {error}") from error
         if saved.schema != SCHEMA:
             raise ValueError(f"state has schema {saved.schema}, this program knows {SCHEMA}")
+        ids = (program.sensor.tobytes(), program.gateway.tobytes())
+        if (saved.sensor, saved.gateway) != ids:
+            raise ValueError("state is of another configuration: its sensors or gateways differ")
         empty = initial_state(program)
+        conditions = _from_bytes(saved.conditions, empty.conditions, leave_out=_WINDOW)
+        low, high, until = windows(program, conditions.state, conditions.since, conditions.stale)
         return cls(
+            sensor=program.sensor,
+            gateway=program.gateway,
             newest=_from_bytes(saved.newest, empty.newest),
-            conditions=_from_bytes(saved.conditions, empty.conditions),
+            conditions=replace(conditions, low=low, high=high, until=until),
             gateways=_from_bytes(saved.gateways, empty.gateways),
             listened=saved.listened,
             alarms={alarm.id: alarm for alarm in saved.alarms},
@@ -164,21 +184,30 @@ class State:
 Columns = TypeVar("Columns", Newest, Conditions, Gateways)
 
 
-def _to_bytes(columns: Newest | Conditions | Gateways) -> dict[str, bytes]:
-    return {field.name: getattr(columns, field.name).tobytes() for field in fields(columns)}
+_WINDOW: Final = frozenset({"low", "high", "until"})
+"""Derived from the other columns of `Conditions`: never stored."""
 
 
-def _from_bytes(saved: dict[str, bytes], like: Columns) -> Columns:
-    """Columns of the shapes and types of `like`."""
+def _to_bytes(
+    columns: Newest | Conditions | Gateways, *, leave_out: frozenset[str] = frozenset()
+) -> dict[str, bytes]:
+    names = [field.name for field in fields(columns) if field.name not in leave_out]
+    return {name: getattr(columns, name).tobytes() for name in names}
+
+
+def _from_bytes(
+    saved: dict[str, bytes], like: Columns, *, leave_out: frozenset[str] = frozenset()
+) -> Columns:
+    """Columns of the shapes and types of `like`, and its very columns where left out."""
     read = {}
     for field in fields(like):
         column = getattr(like, field.name)
+        if field.name in leave_out:
+            read[field.name] = column
+            continue
         raw = saved.get(field.name, b"")
         if len(raw) != column.nbytes:
-            raise ValueError(
-                f"state column {field.name!r} has {len(raw)} bytes where the configuration "
-                f"needs {column.nbytes}"
-            )
+            raise ValueError(f"state column {field.name!r}: {len(raw)} bytes, not {column.nbytes}")
         read[field.name] = np.frombuffer(raw, column.dtype).reshape(column.shape).copy()
     return type(like)(**read)
 
@@ -212,7 +241,16 @@ def initial_state(program: Program, *, listened: int = 0) -> State:
         sampled=np.zeros((g, SAMPLES), np.int64),
         samples=np.zeros(g, np.int64),
     )
-    return State(newest, conditions, gateways, listened, {}, {})
+    return State(
+        sensor=program.sensor,
+        gateway=program.gateway,
+        newest=newest,
+        conditions=conditions,
+        gateways=gateways,
+        listened=listened,
+        alarms={},
+        open={},
+    )
 
 
 def _copied(columns: Columns) -> Columns:
@@ -222,9 +260,10 @@ def _copied(columns: Columns) -> Columns:
 class Draft:
     """A state being written by one owner. Read the attributes; write only what `own_*` gives."""
 
-    __slots__ = ("_owned", "alarms", "conditions", "gateways", "listened", "newest", "open")
+    __slots__ = ("_ids", "_owned", "alarms", "conditions", "gateways", "listened", "newest", "open")
 
     def __init__(self, state: State) -> None:
+        self._ids = (state.sensor, state.gateway)
         self.newest = state.newest
         self.conditions = state.conditions
         self.gateways = state.gateways
@@ -237,6 +276,8 @@ class Draft:
         """The state as it is now; the draft may go on."""
         self._owned.clear()
         return State(
+            sensor=self._ids[0],
+            gateway=self._ids[1],
             newest=self.newest,
             conditions=self.conditions,
             gateways=self.gateways,

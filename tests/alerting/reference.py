@@ -203,7 +203,7 @@ class Reference:
             number = value if math.isfinite(value) else None
             self.judge(sensor, quality, value, (reading.time, message.received, number, reason))
 
-    def worth(  # noqa: PLR0911
+    def worth(
         self, spec: SensorSpec, quality: int, reason: int, value: float
     ) -> tuple[int, int, float]:
         if quality not in {Quality.GOOD, Quality.UNCERTAIN, Quality.ESTIMATED}:
@@ -274,7 +274,7 @@ class Reference:
             if family in changed:
                 self.settle(sensor, family, at)
 
-    def next(  # noqa: PLR0911
+    def next(
         self, limit: Limit, state: str, since: int, value: float, good: bool, time: int
     ) -> str:
         if limit.level in {"HH", "H"}:
@@ -398,7 +398,7 @@ class Reference:
         muted = memory.muted and family == "stale"
         return memory.spec.out_of_service, memory.spec.suppressed or muted
 
-    def seen(self, alarm: dict[str, Any]) -> str:  # noqa: PLR0911
+    def seen(self, alarm: dict[str, Any]) -> str:
         needs = alarm["rung"] and not alarm["acknowledged"]
         if not alarm["active"] and not alarm["latched"] and not needs and alarm["until"] is None:
             return "normal"
@@ -480,7 +480,7 @@ class Reference:
         if after == "normal" and end:
             del self.alarms[alarm["key"]]
 
-    def act(self, act: Act, key: tuple[int, str]) -> str | None:  # noqa: PLR0911
+    def act(self, act: Act, key: tuple[int, str]) -> str | None:
         """Returns the refusal's code."""
         alarm = self.alarms.get(key)
         if alarm is None:

@@ -38,8 +38,8 @@ BUGS: dict[str, tuple[ModuleType, str, str]] = {
     "the edge of the deadband counts as returned": (
         conditions, "return value < release if slot < 2", "return value <= release if slot < 2"),
     "a pending limit rests inside the deadband": (
-        readings, "edges = program.setpoint if state <= PENDING else program.release",
-        "edges = program.release if state else program.setpoint"),
+        readings, "edge = setpoints[slot] if state <= PENDING else releases[slot]",
+        "edge = releases[slot] if state else setpoints[slot]"),
     "the window never ends": (
         readings, "until = min(until, int(", "until = max(until, int("),
     "maintenance clears": (

@@ -36,9 +36,18 @@ def saved() -> tuple[State, bytes]:
 
 
 def test_a_state_of_another_configuration_is_refused() -> None:
-    other = compile_program(Configuration(sensors={1: sensor(1), 2: sensor(2)}))
-    with pytest.raises(ValueError, match="state column 'time' has 8 bytes"):
+    other = compile_program(Configuration(sensors={2: sensor(2)}))
+    with pytest.raises(ValueError, match="another configuration"):
         State.from_bytes(saved()[1], other)
+
+
+def test_a_state_that_lacks_a_column_is_refused() -> None:
+    _, payload = saved()
+    short = msgspec.msgpack.decode(payload)
+    del short["newest"]["held"]
+    program = compile_program(Configuration(sensors={1: sensor(1)}))
+    with pytest.raises(ValueError, match="column 'held': 0 bytes, not 8"):
+        State.from_bytes(msgspec.msgpack.encode(short), program)
 
 
 def test_a_state_of_another_schema_is_refused() -> None:
