@@ -48,6 +48,7 @@ def carry_over(
         conditions=_carried(state.conditions, empty.conditions, was, now),
         gateways=_carried(state.gateways, empty.gateways, was_gateway[now_gateway], now_gateway),
         listened=state.listened,
+        listening=state.listening,
         alarms=state.alarms,
         open=state.open,
     )

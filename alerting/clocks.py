@@ -4,6 +4,8 @@ A sample is receive time minus the gateway's time of sending (else of the newest
 message), taken at most once a second of receive time; the last 20 are kept. The offset is
 *steady* when the newest samples that lie within 5 s of each other are at least two and span at
 least 10 s; it is then their median. Anything else (a flushed backlog, a slow link) is no offset.
+While ingest has not caught up with the broker no sample is taken: what would be measured is our
+own delay.
 
 When a clock is set back, its next readings look older than what it said before, and would be
 passed over. So a new steady offset more than 30 s above the last one is reported as a `SetBack`:
@@ -65,7 +67,7 @@ def observe_clocks(program: Program, draft: Draft, batch: ReadingBatch) -> Clock
     offset = np.full(len(messages), NEVER, np.int64)
     offset[known] = draft.gateways.offset[row[known]]
     clock = _clock_of_messages(batch)
-    waiting = np.flatnonzero(known & (clock != NO_TIME))
+    waiting = np.flatnonzero(known & (clock != NO_TIME) & draft.listening)
     set_back: list[SetBack] = []
     first = np.empty(len(program.gateway), np.intp)
     while len(waiting):

@@ -324,6 +324,7 @@ def advance_tick(program: Program, draft: Draft, tick: Tick, position: int) -> O
     """`tick`, written into a draft."""
     work = Judgement(program, draft, position)
     _end_delays(work, tick.now)
+    draft.listening = tick.listening
     if tick.listening:
         draft.listened += MICROSECONDS
         notice_silence(work, tick.now)

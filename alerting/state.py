@@ -109,6 +109,7 @@ class _Saved(msgspec.Struct, frozen=True):
     sensor: bytes
     gateway: bytes
     listened: int
+    listening: bool
     newest: dict[str, bytes]
     conditions: dict[str, bytes]
     gateways: dict[str, bytes]
@@ -123,6 +124,7 @@ class State:
         sensor: int32 (s,), ids in the order of the sensors' columns.
         gateway: int32 (g,), numbers in the order of the gateways' columns.
         listened: µs in which ingest was listening, ever.
+        listening: the last tick said that it is; True before any tick.
         alarms: the open ones by id, oldest first.
         open: id of the open alarm of each target.
     """
@@ -133,6 +135,7 @@ class State:
     conditions: Conditions
     gateways: Gateways
     listened: int
+    listening: bool
     alarms: Mapping[str, Alarm]
     open: Mapping[Target, str]
 
@@ -143,6 +146,7 @@ class State:
             sensor=self.sensor.tobytes(),
             gateway=self.gateway.tobytes(),
             listened=self.listened,
+            listening=self.listening,
             newest=_to_bytes(self.newest),
             conditions=_to_bytes(self.conditions, leave_out=_WINDOW),
             gateways=_to_bytes(self.gateways),
@@ -176,6 +180,7 @@ class State:
             conditions=replace(conditions, low=low, high=high, until=until),
             gateways=_from_bytes(saved.gateways, empty.gateways),
             listened=saved.listened,
+            listening=saved.listening,
             alarms={alarm.id: alarm for alarm in saved.alarms},
             open={target_of(a.sensor, a.gateway, a.family): a.id for a in saved.alarms},
         )
@@ -248,6 +253,7 @@ def initial_state(program: Program, *, listened: int = 0) -> State:
         conditions=conditions,
         gateways=gateways,
         listened=listened,
+        listening=True,
         alarms={},
         open={},
     )
@@ -260,7 +266,17 @@ def _copied(columns: Columns) -> Columns:
 class Draft:
     """A state being written by one owner. Read the attributes; write only what `own_*` gives."""
 
-    __slots__ = ("_ids", "_owned", "alarms", "conditions", "gateways", "listened", "newest", "open")
+    __slots__ = (
+        "_ids",
+        "_owned",
+        "alarms",
+        "conditions",
+        "gateways",
+        "listened",
+        "listening",
+        "newest",
+        "open",
+    )
 
     def __init__(self, state: State) -> None:
         self._ids = (state.sensor, state.gateway)
@@ -268,6 +284,7 @@ class Draft:
         self.conditions = state.conditions
         self.gateways = state.gateways
         self.listened = state.listened
+        self.listening = state.listening
         self.alarms: dict[str, Alarm] = state.alarms  # type: ignore[assignment]  # copied by `put`
         self.open: dict[Target, str] = state.open  # type: ignore[assignment]
         self._owned: set[str] = set()
@@ -282,6 +299,7 @@ class Draft:
             conditions=self.conditions,
             gateways=self.gateways,
             listened=self.listened,
+            listening=self.listening,
             alarms=self.alarms,
             open=self.open,
         )

@@ -67,6 +67,7 @@ class Reference:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         self.listened = 0
+        self.listening = True
         self.sensors = {
             number: Sensor(spec, 0, {limit.level: ("normal", 0) for limit in spec.limits})
             for number, spec in sorted(configuration.sensors.items())
@@ -103,7 +104,7 @@ class Reference:
             unclocked = Reason.NO_DEVICE_TIME | Reason.HISTORICAL
             times = [r.time for r in message.readings if not r.reason & unclocked]
             clock = max(times, default=NO_TIME)
-        if clock == NO_TIME:
+        if clock == NO_TIME or not self.listening:
             return False
         if gateway.samples and abs(message.received - gateway.samples[-1][1]) < 1 * S:
             return False
@@ -340,6 +341,7 @@ class Reference:
                     held = (began, now, sensor.held, 0)
                     self.moved(sensor, limit, "pending", "active", held)
                     self.settle(sensor, "high" if level in {"HH", "H"} else "low", held)
+        self.listening = listening
         if listening:
             self.listened += S
             self.notice_silence(now)

@@ -44,6 +44,18 @@ def test_a_slow_road_is_no_offset() -> None:
     assert not play.alarms
 
 
+def test_while_we_are_behind_our_own_delay_is_nobodys_clock() -> None:
+    play = Play(sensor(1))
+    play.tick(0, listening=False)
+    for now in range(0, 60, 5):
+        play.read(now, 1, received=now + 100, sent=now)
+    assert not play.alarms
+    assert play.state.gateways.samples.tolist() == [0]
+    play.tick(60)
+    play.read(60, 1, received=61, sent=60)
+    assert play.state.gateways.samples.tolist() == [1]
+
+
 def test_the_offset_is_taken_out_of_the_age_of_a_gateway_that_does_not_say_when_it_sent() -> None:
     play = Play(sensor(1, high()))
     hour = 3600

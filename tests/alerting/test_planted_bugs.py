@@ -58,6 +58,8 @@ BUGS: dict[str, tuple[ModuleType, str, str]] = {
         clocks, "after = after[after >= first[row[after]]]", "pass"),
     "a clock is sampled at every message": (
         clocks, "(gateways.samples[owner] == 0) | (since >= SAMPLE_EVERY_US)", "since >= 0"),
+    "our own backlog passes for a wrong clock": (
+        clocks, "(clock != NO_TIME) & draft.listening", "(clock != NO_TIME)"),
     "a sensor muted by its gateway is shown at once": (
         silence, "| (since < program.silence)", "| (since < 0)"),
     "an escalation does not ring again": (
