@@ -45,6 +45,7 @@ TAIL = """
 |---|---|
 | `VEDETTE_CONFIG` | Path of the TOML file. |
 | `VEDETTE_TEST_DATABASE_URL` | Tests run against this PostgreSQL server (TimescaleDB included) instead of an embedded one. |
+| `VEDETTE_TEST_LONG` | `1`: tests that kill things do so twelve times in a minute instead of four in twenty seconds. |
 """
 BOUNDS = {Ge: ("≥", "ge"), Gt: (">", "gt"), Le: ("≤", "le"), Lt: ("<", "lt")}
 

@@ -18,7 +18,7 @@ from service.settings import Settings
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"```(?:sh|console|bash)\n(.*?)```|`([^`\n]+)`", re.DOTALL)
-COMMAND = re.compile(r"(?:^|[\s/])vedette((?: [a-z]+)+)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^|/bin/|exec vedette )vedette((?: [a-z]+(?![\w./]))+)", re.MULTILINE)
 
 
 def listed(*patterns: str) -> list[Path]:
