@@ -157,7 +157,7 @@ async def _roll_again(database: Database, connection: Connection, now: int) -> i
     [spine] = await connection.fetch(
         "SELECT rolled_1m_through, rolled_1h_through, redone_at FROM spine"
     )
-    if spine["redone_at"] is not None and now - spine["redone_at"] < REDO_US:
+    if spine["redone_at"] is not None and 0 <= now - spine["redone_at"] < REDO_US:
         return 0
     rows = await connection.fetch(
         "SELECT DISTINCT bucket FROM rollup_dirty WHERE bucket < $1 ORDER BY bucket LIMIT $2",

@@ -17,7 +17,7 @@ from store.rollups import roll
 from store.scope import ALL, Scope
 from store.writer import commit
 from tests.store.conftest import Play
-from tests.store.stretches import SECOND, T0, readings, stretch
+from tests.store.stretches import SECOND, START, T0, alarm, readings, stretch, transition
 
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -305,6 +305,29 @@ def test_a_partition_somebody_reads_is_left_to_the_next_call(opened: Play) -> No
             await reader.fetch("SELECT * FROM readings")
             assert (await forget_old(database, Keep(), now=T0)).tables == ()
         assert len((await forget_old(database, Keep(), now=T0)).tables) == 1
+
+    opened(act)
+
+
+def test_old_alarms_are_forgotten_with_their_history_open_ones_never(opened: Play) -> None:
+    async def act(database: Database) -> None:
+        old, new = T0 - 2000 * DAY, T0 - 9 * DAY
+        for i, (time, state) in enumerate(
+            [(old, "normal"), (old, "acknowledged"), (new, "normal")]
+        ):
+            key = f"{START + i}.0"
+            await commit(
+                database,
+                stretch(
+                    i,
+                    transitions=[(START + i, 0, transition(key, decided=time))],
+                    alarms=[alarm(key, i, state=state, raised_at=time)],
+                ),
+            )
+        assert (await forget_old(database, Keep(), now=T0)).rows == 4  # with two old notices
+        async with database.connection() as connection:
+            for table in ("alarms", "transitions"):
+                assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 2
 
     opened(act)
 
