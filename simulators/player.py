@@ -89,7 +89,7 @@ async def play(
     make_room_for(len(performance.county.gateways))
     counted = traffic if traffic is not None else Traffic()
     begun = clock()
-    stage = _Stage(performance, TruthFile(truth), begun)
+    stage = Stage(performance, TruthFile(truth), begun)
     follow = clock if performance.speed == 1.0 else stage.plant_clock
     gateways = [
         SimulatedGateway(
@@ -120,7 +120,7 @@ async def play(
 
 
 async def _perform(
-    stage: _Stage,
+    stage: Stage,
     gateways: Sequence[SimulatedGateway],
     follow: Callable[[], int],
     performance: Performance,
@@ -143,7 +143,7 @@ async def _perform(
         elapsed += 1
 
 
-class _Stage:
+class Stage:
     """Plant, scenarios and sampling of one performance."""
 
     def __init__(self, performance: Performance, truth: TruthFile, begun: int) -> None:
