@@ -87,9 +87,15 @@ class Broker(Server):
         """
 
     @property
+    def local_host(self) -> str:
+        """The address by which this machine itself reaches the broker."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 only read
+        return everywhere.get(self.host, self.host)
+
+    @property
     def url(self) -> str:
         """Where clients on this machine connect to."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "") else self.host  # noqa: S104 compared only
+        host = f"[{self.local_host}]" if ":" in self.local_host else self.local_host
         return f"mqtt://{host}:{self.port}"
 
     @property

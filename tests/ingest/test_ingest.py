@@ -12,12 +12,13 @@ import aiomqtt
 import pytest
 
 from domain.wire import Cause, MalformedMessage
-from ingest import Timing
+from ingest import LayerAlone, Timing
 from service.embedded import NatsBroker
 from service.embedded.broker import Broker
 from store.journal import JournalUnavailable
 from tests.ingest.scene import (
     GATEWAYS,
+    PASSWORD,
     Answers,
     Scene,
     batches,
@@ -179,6 +180,59 @@ def test_memory_is_bounded_while_nothing_becomes_durable(broker: Broker, data_di
         assert stage.ingest.waiting_bytes == 0
 
     play(broker, data_dir, scene, timing=Timing(most_bytes=1_000_000))
+
+
+def test_a_full_queue_cuts_publishers_off_and_loses_nothing_it_acknowledged(
+    data_dir: Path,
+) -> None:
+    async def run() -> None:
+        broker = NatsBroker(data_dir, port=0, queue_bytes=200_000)
+        acknowledged: list[int] = []
+        async with broker:
+            async with ingesting(broker, data_dir / "before.db"):
+                pass  # the session stays
+            with pytest.raises((aiomqtt.MqttError, ExceptionGroup)):
+                async with gateway(broker, timeout=1) as client:
+                    for seq in range(1, 1000):
+                        await publish(client, message(seq, filler="x" * 2000))
+                        acknowledged.append(seq)
+            assert 10 < len(acknowledged) < 1000
+            async with ingesting(broker, data_dir / "after.db") as stage:
+
+                async def complete() -> bool:
+                    return set(acknowledged) <= set(await stage.kept())
+
+                await until(complete)
+                async with gateway(broker) as client:
+                    answers = await Answers.of(client)
+                    await publish(client, message(1, boot="c"))
+                    await answers.receipt_through(1)
+
+    asyncio.run(run())
+
+
+def test_the_layer_alone_counts_and_acknowledges_everything(broker: Broker, data_dir: Path) -> None:
+    async def run() -> None:
+        async with broker:
+            login = broker.service
+            layer = LayerAlone(
+                broker.url,
+                client_id=login.client_id,
+                username=login.username,
+                password=login.password,
+            )
+            running = asyncio.create_task(layer.run())
+            await asyncio.wait_for(layer.session.ready.wait(), 10)
+            await broker.admit_gateways()
+            await broker.add_gateways({"gw1": PASSWORD})
+            async with gateway(broker) as client:
+                for seq in range(1, 101):
+                    await publish(client, message(seq))
+            await until(lambda: layer.messages == 100)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(run())
 
 
 def test_a_broker_that_is_killed_is_met_again(broker: Broker, data_dir: Path) -> None:
