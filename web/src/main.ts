@@ -9,7 +9,6 @@ import { onSignedOut } from './api/http'
 import { i18n } from './i18n'
 import { stopLive } from './live/live'
 import { router } from './router'
-import { useSession } from './stores/session'
 
 const app = createApp(App).use(createPinia()).use(i18n).use(router)
 
@@ -17,8 +16,8 @@ onSignedOut(() => {
   const here = router.currentRoute.value
   if (here.name === 'sign-in') return
   stopLive()
-  useSession().forget()
-  void router.push({ name: 'sign-in', query: { next: here.fullPath, ended: '1' } })
+  // A full load: nothing of this account may stay in memory for the next one.
+  location.assign(router.resolve({ name: 'sign-in', query: { next: here.fullPath, ended: '1' } }).href)
 })
 
 app.mount('#app')

@@ -1,4 +1,4 @@
-/** References come as an id or as {id, name}; people read names. */
+/** References come as {id, name} or as a bare id; people read names. */
 import type { Named } from '@/api/types'
 
 export type Ref = string | Named | null | undefined

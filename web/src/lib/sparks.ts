@@ -47,6 +47,7 @@ async function load(sensor: number): Promise<Spark> {
       start: new Date(start).toISOString(),
       end: new Date(end).toISOString(),
       resolution: '1m',
+      times: 'ms',
     })
     const values = columns.mean ?? columns.value ?? []
     const points: [number, number][] = []

@@ -5,9 +5,9 @@
  * snapshot does nothing, and none falls between the two. When the connection is lost the stream is
  * resumed from the last id; when that is too old (`reset`) a new snapshot is taken.
  *
- * A feed without a frame for `DEAD_MS` (health comes each second) is taken for dead, whatever TCP
- * thinks: it is cut and made anew, and the screen says so until the next frame. A connection that
- * opens, or a heartbeat, is not yet a frame: what stands behind it may be stuck.
+ * A feed without health (it comes each second) or alarms for `DEAD_MS` is taken for dead, whatever
+ * TCP thinks: it is cut and made anew, and the screen says so until the next one. A connection that
+ * opens, a heartbeat or a first frame of values prove nothing: what stands behind may be stuck.
  */
 import { openAlarms } from '@/api/calls'
 import { apiUrl, signedOut } from '@/api/http'
@@ -33,6 +33,7 @@ let queue: AlarmFrame[] = []
 let flushTimer: ReturnType<typeof setTimeout> | null = null
 let snapshotting = false
 let snapshotAgain = false
+let everComplete = false
 const listeners = new Set<(frame: AlarmFrame) => void>()
 
 /** Be told of each new alarm event (sound, announcements); returns how to stop. */
@@ -117,9 +118,9 @@ function heard(): void {
 }
 
 function take(events: ServerEvent[]): void {
-  heard()
   for (const { event, id, data } of events) {
     if (event === 'alarm') {
+      heard()
       if (id) lastId = id
       queue.push(JSON.parse(data) as AlarmFrame)
     } else if (event === 'latest') useValues().apply(JSON.parse(data) as LatestFrame)
@@ -133,6 +134,7 @@ function take(events: ServerEvent[]): void {
 }
 
 function takeHealth(frame: HealthFrame): void {
+  heard()
   const feed = useFeed()
   feed.health = frame
   const now = toMs(frame.now)
@@ -147,6 +149,15 @@ function flush(): void {
   for (const frame of applied) for (const listener of listeners) listener(frame)
 }
 
+/** Alarms that were raised while nothing was heard must call like any other. */
+function tell(missed: Alarm[]): void {
+  for (const alarm of missed) {
+    const { state, stored, raised_at } = alarm
+    for (const listener of listeners)
+      listener({ alarm, event: 'raise', from: 'normal', to: state, at: raised_at, stored })
+  }
+}
+
 /** Events wait in the queue meanwhile; `apply` then drops those the snapshot already contains. */
 async function snapshot(): Promise<void> {
   if (snapshotting) {
@@ -159,7 +170,10 @@ async function snapshot(): Promise<void> {
     do {
       snapshotAgain = false
       const alarms: Alarm[] = await openAlarms(running?.signal)
+      const before = useAlarms().byId
       useAlarms().replace(alarms)
+      if (everComplete) tell(alarms.filter((alarm) => !before.has(alarm.id)))
+      everComplete = true
       if (!lastId) lastId = alarms.reduce((top, each) => (newer(each.updated, top) ? each.updated : top), '')
       feed.complete = true
     } while (snapshotAgain)

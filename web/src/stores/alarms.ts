@@ -70,7 +70,7 @@ export const useAlarms = defineStore('alarms', () => {
   /** Take a snapshot of all open alarms; what is held and newer stays. */
   function replace(alarms: Alarm[]): void {
     const before = byId.value
-    byId.value = new Map()
+    byId.value = new Map() // a new one: whoever holds the old can compare
     for (const alarm of alarms) {
       const held = before.get(alarm.id)
       put(held && newer(held.updated, alarm.updated) ? held : alarm)

@@ -16,10 +16,8 @@ export const useCatalogue = defineStore('catalogue', () => {
     })
 
   function stateName(measurand: string, value: number): Text | null {
-    const states = byCode.value.get(measurand)?.states
-    if (!states) return null
-    const rows = Array.isArray(states) ? states : Object.values(states)
-    return rows.find((row) => row.code === value)?.name ?? null
+    const states = byCode.value.get(measurand)?.states ?? []
+    return states.find((state) => state.code === value)?.name ?? null
   }
 
   return { byCode, stateName }

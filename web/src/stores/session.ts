@@ -34,13 +34,7 @@ export const useSession = defineStore('session', () => {
 
   async function signOut(): Promise<void> {
     await calls.signOut()
-    forget()
   }
 
-  function forget(): void {
-    user.value = null
-    setCsrf('')
-  }
-
-  return { user, known, mayAct, resume, signIn, signOut, forget }
+  return { user, known, mayAct, resume, signIn, signOut }
 })
