@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.broker import Broker, Login
-from simulators.publisher import Publisher, connect
+from simulators.publisher import Publisher, Refused, connect
 from simulators.templates import Templates
 
 TICK_S: Final = 0.004
@@ -144,6 +144,7 @@ async def publish_load(
     broker: Broker,
     clock: Callable[[], int],
     stop: asyncio.Event | None = None,
+    budget: Callable[[], int] | None = None,
 ) -> LoadReport:
     """Publish the plan and report.
 
@@ -152,6 +153,8 @@ async def publish_load(
         broker: where to.
         clock: int64 µs UTC, for `ts` and `sent`.
         stop: set it to end early.
+        budget: how many messages may have been published by now, asked again and again: a
+            consumer's way to set the pace.
 
     Raises:
         Refused: a gateway's login was refused at the start.
@@ -167,7 +170,7 @@ async def publish_load(
             for k, line in enumerate(lines)
         ]
         begun, first_sent = loop.time(), clock() // 1000
-        await _issue(lines, plan, stop)
+        await _issue(lines, plan, stop, budget)
         last_sent = clock() // 1000
         with contextlib.suppress(TimeoutError):  # what is left is reported as unacknowledged
             async with asyncio.timeout(plan.drain_s):
@@ -203,21 +206,28 @@ def _acknowledged(lines: Sequence[_Line]) -> Acknowledged:
     )
 
 
-async def _issue(lines: Sequence[_Line], plan: LoadPlan, stop: asyncio.Event | None) -> None:
+async def _issue(
+    lines: Sequence[_Line],
+    plan: LoadPlan,
+    stop: asyncio.Event | None,
+    budget: Callable[[], int] | None,
+) -> None:
     """Hand out messages to the lines, at the plan's pace, until its time is over."""
     loop = asyncio.get_running_loop()
     begun, issued, turn = loop.time(), 0, 0
+    paced = plan.rate is not None or budget is not None
     while (elapsed := loop.time() - begun) < plan.seconds and not (stop and stop.is_set()):
-        owed = None if plan.rate is None else int(plan.rate * elapsed) - issued
-        share = None if owed is None else max(-(-owed // len(lines)), AT_ONCE)
+        limits = [] if plan.rate is None else [int(plan.rate * elapsed)]
+        limits += [] if budget is None else [budget()]
+        owed = min(limits) - issued if paced else len(lines) * plan.in_flight
+        share = max(-(-owed // len(lines)), AT_ONCE)
         for _ in lines:
-            wanted = plan.in_flight if share is None else min(share, owed or 0)
+            wanted = min(share, owed)
             if wanted <= 0:
                 break
             sent = lines[turn % len(lines)].publish(wanted)
-            turn, issued = turn + 1, issued + sent
-            owed = None if owed is None else owed - sent
-        await asyncio.sleep(TICK_S if plan.rate is not None else TICK_S / 4)
+            turn, issued, owed = turn + 1, issued + sent, owed - sent
+        await asyncio.sleep(TICK_S if paced else TICK_S / 4)
 
 
 @dataclass(slots=True)
@@ -319,7 +329,7 @@ class _Line:
             try:
                 await self.connect()
                 self.reconnects += 1
-            except OSError:
+            except (OSError, Refused):  # a broker that comes back may not know us at once
                 await asyncio.sleep(RETRY_S)
 
     def close(self) -> None:
