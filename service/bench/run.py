@@ -1,0 +1,112 @@
+"""One run of the bench: the four measurements, one after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from service.bench.measures import (
+    as_result,
+    cpu_now,
+    drive,
+    layer_alone,
+    metrics,
+    naive,
+    order_of,
+    percentiles_ms,
+    stored_messages,
+)
+from service.bench.scene import (
+    BrokerKind,
+    bench_directory,
+    cast_of,
+    fresh_broker,
+    registered_database,
+    service_process,
+)
+
+WARM_UP_S: Final = 3.0
+LAYER_S: Final = 10.0
+NAIVE_S: Final = 8.0
+LATENCY_S: Final = 10.0
+NAIVE_SCRIPT: Final = Path(__file__).parents[2] / "benchmarks" / "naive_loop.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchOptions:
+    """What to measure. `mosquitto` is a program to run instead of the installed one."""
+
+    broker: BrokerKind = "embedded"
+    readings_per_message: int = 20
+    seconds: float = 60.0
+    gateways: int = 50
+    sensors: int = 5000
+    latency_rate: float = 500.0
+    """Messages a second of the latency measurement."""
+
+
+async def run_bench(options: BenchOptions, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measure; `say` is told what is going on. The keys are those of the contract."""
+    per_message = options.readings_per_message
+    cast = cast_of(options.gateways, options.sensors)
+    async with bench_directory() as directory:
+        say("the MQTT layer alone")
+        async with fresh_broker(directory, options.broker, cast) as broker:
+            alone = await layer_alone(cast, broker, seconds=LAYER_S, per_message=per_message)
+        say(f"  {alone.per_s:,.0f} messages/s; registering {options.sensors} sensors")
+        async with registered_database(directory, cast) as server:
+            naive_per_s = None
+            if NAIVE_SCRIPT.exists():
+                say("the naive loop")
+                async with fresh_broker(directory, options.broker, cast) as broker:
+                    naive_per_s = await naive(
+                        NAIVE_SCRIPT, cast, broker, server, per_message=per_message, seconds=NAIVE_S
+                    )
+            async with (
+                fresh_broker(directory, options.broker, cast) as broker,
+                service_process(directory, server, broker) as (running, process),
+            ):
+                stored = stored_messages(running, per_message)
+                everything = [os.getpid()]
+                say(f"latency at {options.latency_rate:g} messages/s")
+                before: dict[str, float] = {}
+                for seconds in (WARM_UP_S, LATENCY_S):
+                    before = await metrics(running)
+                    order = order_of(
+                        cast, broker, seconds=seconds, per_message=per_message,
+                        rate=options.latency_rate,
+                    )  # fmt: skip
+                    await drive(order, stored)
+                latency = percentiles_ms(before, await metrics(running))
+                say(f"the whole service for {options.seconds:g} s")
+                began = cpu_now(process.pid, everything)
+                order = order_of(
+                    cast, broker, seconds=options.seconds, per_message=per_message, rate=None
+                )
+                flow = await drive(order, stored)
+                ended = cpu_now(process.pid, everything)
+    return as_result(
+        {
+            "broker": options.broker,
+            "readings_per_message": per_message,
+            "messages_per_s": flow.per_s,
+            "readings_per_s": flow.per_s * per_message,
+            "broker_messages_per_s": alone.per_s,
+            "share_of_broker": flow.per_s / alone.per_s,
+            "naive_messages_per_s": naive_per_s,
+            "cpu_us_per_message": {
+                "service": round(1e6 * (ended.service - began.service) / flow.published, 2),
+                "all": round(1e6 * (ended.all - began.all) / flow.published, 2),
+            },
+            "latency_rate": options.latency_rate,
+            "latency_ms": latency,
+            "published": flow.published_readings,
+            "stored": flow.consumed * per_message,
+            "store_lag_s": flow.lag_s,
+            "seconds": flow.seconds,
+            "sensors": options.sensors,
+        }
+    )
