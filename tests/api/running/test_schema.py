@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.api.house import PASSWORD, House
+from tests.api.running.service import PASSWORD, House
 
 LEFT_OUT = r"/(stream|auth/|gateways/\{id\}/credentials)"
 """A stream does not end; guessed sign-ins would lock the tests out; new passwords are shown."""

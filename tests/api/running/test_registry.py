@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.house import House, eventually
+from tests.api.running.service import House, eventually
 
 
 def test_a_part_of_the_county_is_made_changed_and_removed(root: httpx.Client) -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from api.headers import CONTENT_SECURITY_POLICY
-from tests.api.house import House, eventually
+from tests.api.running.service import House, eventually
 
 
 def test_the_process_lives_whatever_else(house: House) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.house import House, eventually
+from tests.api.running.service import House, eventually
 
 
 def _stored(client: httpx.Client, sensor: int, count: int, **query: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.house import House
+from tests.api.running.service import House
 
 VISIBLE = {
     "olga": {"acme-1", "acme-2", "bolt-1"},
