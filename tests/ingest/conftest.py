@@ -1,4 +1,4 @@
-"""Real brokers for ingest: the embedded one, and mosquitto under the shipped rules."""
+"""Real brokers for ingest: the embedded one, and mosquitto under `deploy/mosquitto.conf` itself."""
 
 from __future__ import annotations
 
@@ -11,10 +11,38 @@ import pytest
 
 from service.embedded import MosquittoBroker, NatsBroker
 from service.embedded.broker import Broker
+from service.embedded.place import write_private
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+
+
+class ShippedMosquitto(MosquittoBroker):
+    """mosquitto under the files of `deploy/`, with a test's paths, port and user put in."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        self._ship(
+            "mosquitto.conf",
+            {
+                "/etc/mosquitto/vedette.passwd": str(self.directory / "passwords"),
+                "/etc/mosquitto/vedette.acl": str(self.directory / "mosquitto.acl"),
+                "listener 1883 0.0.0.0": f"listener {self.port} {self.host}",
+                "/var/lib/mosquitto/": f"{self.directory}/store/",
+            },
+        )
+        self._ship("mosquitto.acl", {"user vedette": f"user {self.service.username}"})
+
+    def _ship(self, name: str, changes: dict[str, str]) -> None:
+        text = (DEPLOY / name).read_text(encoding="utf-8")
+        for shipped, ours in changes.items():
+            assert shipped in text
+            text = text.replace(shipped, ours)
+        write_private(self.directory / name, text, self.account)
+
 
 KINDS: dict[str, type[NatsBroker | MosquittoBroker]] = {
     "nats": NatsBroker,
-    "mosquitto": MosquittoBroker,
+    "mosquitto": ShippedMosquitto,
 }
 
 

@@ -8,10 +8,12 @@ import signal
 import stat
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiomqtt
+import psutil
 import pytest
 
 from service.embedded import Broker, MosquittoBroker, NatsBroker, ServiceLogin
@@ -55,12 +57,12 @@ async def heard(listener: aiomqtt.Client, topic: str, act: Callable[[], Awaitabl
     """Whether the listener, subscribed to everything it may, gets a message on the topic."""
     await act()
     await listener.publish("vedette/v1/_probe/telemetry", b"end", qos=1)
+    topics = set()
     async with asyncio.timeout(5):
         async for message in listener.messages:
             if message.payload == b"end":
-                return False
-            if message.topic.value == topic:
-                return True
+                return topic in topics
+            topics.add(message.topic.value)
     raise AssertionError
 
 
@@ -203,6 +205,35 @@ def test_a_gateway_hears_its_own_answers_and_nobody_elses(kind: Kind, data_dir: 
                     break
 
     play(kind, data_dir, scene)
+
+
+@both
+def test_a_gateway_that_borrows_the_services_name_takes_nothing_over(
+    kind: Kind, data_dir: Path
+) -> None:
+    async def scene(broker: Broker) -> None:
+        await broker.admit_gateways()
+        words = {name: await broker.add_gateway(name) for name in ("gw1", "gw2")}
+        async with service(broker) as listener:
+            await listener.subscribe("vedette/v1/+/telemetry", 1)
+            # mosquitto's client ids are user names; nats's, for the service, is a secret.
+            for guess in (broker.service.username, "vedette", "gw2"):
+                async with client(broker, "gw1", words["gw1"], identifier=guess) as gateway:
+                    own = "vedette/v1/gw1/telemetry"
+                    say = partial(gateway.publish, own, b"x", qos=1)
+                    assert await heard(listener, own, say)
+
+    play(kind, data_dir, scene)
+
+
+def test_mosquitto_listens_where_it_is_told_and_nowhere_else(data_dir: Path) -> None:
+    async def scene(broker: Broker) -> None:
+        wires = psutil.Process(broker.pid).net_connections("inet")
+        assert [wire.laddr for wire in wires if wire.status == psutil.CONN_LISTEN] == [
+            ("127.0.0.1", broker.port)
+        ]
+
+    play(MosquittoBroker, data_dir, scene)
 
 
 def test_nats_says_who_published_where_he_may_not(data_dir: Path) -> None:
