@@ -122,7 +122,10 @@ class Fold:
         """
         if position <= self.position:
             raise ValueError(f"entry {position} is not after {self.position}")
-        outcome = self._apply(position, entry)
+        try:
+            outcome = self._apply(position, entry)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"entry {position} is damaged: {error}") from error
         self.position = position
         return outcome
 

@@ -107,6 +107,15 @@ def test_a_program_that_cannot_be_compiled_leaves_the_fold_as_it_was() -> None:
     assert fold.checkpoint() == before
 
 
+@pytest.mark.parametrize("kind", list(EntryKind))
+def test_a_damaged_entry_is_refused_and_leaves_the_fold_as_it_was(kind: EntryKind) -> None:
+    fold = Fold(Configuration(sensors={1: sensor(1, high())}))
+    before = fold.checkpoint()
+    with pytest.raises(ValueError, match="."):
+        fold.apply(1, Entry(kind, b"\xc1 damaged"))
+    assert fold.checkpoint() == before
+
+
 def test_an_act_on_no_alarm_is_refused() -> None:
     act = Act(id="q", verb="acknowledge", alarm="1.1", actor="wang", at=T0)
     outcome = Fold.empty().apply(1, Entry(EntryKind.ACT, act.to_bytes()))
