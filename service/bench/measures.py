@@ -84,7 +84,8 @@ async def drive(order: Order, consumed: Consumed) -> Flow:
             if order.paced:
                 pace = (taken - marks[0][1]) / max(now - marks[0][0], POLL_S)
                 ahead = max(AHEAD_LEAST, int(pace * AHEAD_S))
-                publisher.stdin.write(b"%d\n" % (taken + ahead))
+                if not publisher.stdin.is_closing():
+                    publisher.stdin.write(b"%d\n" % (taken + ahead))
             await asyncio.wait({reading}, timeout=POLL_S)
         report = json.loads(await reading)
         last_sent = report["last_sent_ms"] / 1000

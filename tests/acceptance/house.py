@@ -121,13 +121,11 @@ class Service:
 class House:
     """PostgreSQL, a broker, gateways with sensors; services are added as needed."""
 
-    def __init__(
-        self, *, gateways: int = 10, sensors: int = 20, mosquitto: bool = False
-    ) -> None:
+    def __init__(self, *, gateways: int = 10, sensors: int = 20, mosquitto: bool = False) -> None:
         # Not pytest's directory: as root the servers run as an account that cannot enter it.
         self.directory = directory = Path(tempfile.mkdtemp(prefix="vedette-house-", dir="/tmp"))
         directory.chmod(0o711)
-        self.postgres = PostgresServer(directory)
+        self.postgres: PostgresServer
         kind = MosquittoBroker if mosquitto else NatsBroker
         self.broker: EmbeddedBroker = kind(directory, port=0)
         self._gateways = {
@@ -136,14 +134,25 @@ class House:
         self._passwords = {gateway: f"password of {gateway}" for gateway in self._gateways}
         self._services: list[Service] = []
         self._stack = AsyncExitStack()
+        self._database = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self.postgres)
+            await self.start_postgres()
+            stack.push_async_callback(self.stop_postgres)
             await stack.enter_async_context(self.broker)
             await self.broker.add_gateways(self._passwords)
             self._stack = stack.pop_all()
         return self
+
+    async def start_postgres(self) -> None:
+        """Bring the database (back); its address stays."""
+        self.postgres = PostgresServer(self.directory)
+        await self._database.enter_async_context(self.postgres)
+
+    async def stop_postgres(self) -> None:
+        """Take the database away."""
+        await self._database.aclose()
 
     async def __aexit__(
         self,
@@ -162,9 +171,12 @@ class House:
     def address(self) -> Broker:
         return Broker("127.0.0.1", self.broker.port)
 
+    def login(self, gateway: str) -> Login:
+        return Login(gateway, self._passwords[gateway])
+
     def load_gateways(self) -> tuple[LoadGateway, ...]:
         return tuple(
-            LoadGateway(gateway=gateway, login=Login(gateway, self._passwords[gateway]), tags=tags)
+            LoadGateway(gateway=gateway, login=self.login(gateway), tags=tags)
             for gateway, tags in self._gateways.items()
         )
 
@@ -174,7 +186,9 @@ class House:
         database = await Database.connect(url)
         try:
             await migrate(database)
-            await add_registry(database, self._registry(), actor=Actor("test", time.time_ns() // 1000))
+            await add_registry(
+                database, self._registry(), actor=Actor("test", time.time_ns() // 1000)
+            )
         finally:
             await database.close()
         service = Service(name, self, url)
