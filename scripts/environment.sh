@@ -46,16 +46,18 @@ export_lock() { # NAME GROUP-OPTION...: writes .venv/NAME.txt, exact versions wi
 
 # An environment for development serves to run as well. The programs in .venv/bin know where they
 # lie, so a moved checkout gets a new one.
-make_environment() { # run|develop
-  wanted=$(fingerprint uv.lock pyproject.toml)
-  [ "$(cat "$root/.venv/made-in" 2>/dev/null || echo "$root")" = "$root" ] || rm -rf "$root/.venv"
-  for stamp in "$1" develop; do
-    if [ "$(cat "$root/.venv/made-for-$stamp" 2>/dev/null)" = "$wanted" ] &&
-      "$root/.venv/bin/python" -c '' 2>/dev/null; then
-      return
-    fi
-  done
+environment_is_made() { # run|develop
+  [ "$(cat "$root/.venv/made-in" 2>/dev/null)" = "$root" ] || return 1
+  "$root/.venv/bin/python" -c '' 2>/dev/null || return 1
+  case $(fingerprint uv.lock pyproject.toml) in
+    "$(cat "$root/.venv/made-for-$1" 2>/dev/null)" | "$(cat "$root/.venv/made-for-develop" 2>/dev/null)") ;;
+    *) return 1 ;;
+  esac
+}
 
+make_environment() { # run|develop
+  if environment_is_made "$1"; then return; fi
+  [ "$(cat "$root/.venv/made-in" 2>/dev/null || echo "$root")" = "$root" ] || rm -rf "$root/.venv"
   say "making .venv ($1)"
   if ! "$root/.venv/bin/python" -c 'import pip' 2>/dev/null; then
     python=$(find_python) || exit 1
@@ -80,7 +82,7 @@ make_environment() { # run|develop
   uv pip sync --quiet ".venv/$1.txt" || die "the locked packages could not be installed"
   uv pip install --quiet --no-deps --editable . || die "vedette could not be installed into .venv"
   printf %s "$root" >"$root/.venv/made-in"
-  printf %s "$wanted" >"$root/.venv/made-for-$1"
+  fingerprint uv.lock pyproject.toml >"$root/.venv/made-for-$1"
 }
 
 # Puts a Node that Vite accepts first on the PATH: the machine's own, else the one in a wheel,
@@ -115,13 +117,21 @@ make_web_packages() {
   printf %s "$packages" >"$root/web/node_modules/.made-from"
 }
 
-build_web() {
-  sources=$(cd "$root" && find web -type d -name node_modules -prune -o -type f -exec sha256sum {} + |
+web_sources() {
+  (cd "$root" && find web -type d -name node_modules -prune -o -type f -exec sha256sum {} + |
     LC_ALL=C sort | sha256sum | cut -c1-64)
-  stamp=$root/web/node_modules/.built-from
-  [ -f "$root/api/static/index.html" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$sources" ] && return
+}
+
+web_is_built() {
+  [ -f "$root/api/static/index.html" ] &&
+    [ "$(cat "$root/web/node_modules/.built-from" 2>/dev/null)" = "$(web_sources)" ]
+}
+
+build_web() {
+  if web_is_built; then return; fi
+  sources=$(web_sources)
   make_web_packages
   say "building the web interface"
   npm_in_web run --silent bundle -- --logLevel warn >&2 || die "the web interface could not be built"
-  printf %s "$sources" >"$stamp"
+  printf %s "$sources" >"$root/web/node_modules/.built-from"
 }
