@@ -14,6 +14,7 @@ def row_of(page: Page, alarm: str) -> Locator:
 
 
 def only(page: Page, text: str) -> None:
+    expect(page.get_by_role("grid")).to_be_visible()
     page.keyboard.press("/")
     page.keyboard.type(text)
     page.keyboard.press("Enter")
@@ -56,7 +57,7 @@ def test_the_panel_explains_and_tells_what_happened(screen: Open, plant: Plant) 
     sensor, tag = plant.sensor()
     plant.say(tag, 27.3)
     alarm = plant.alarm_of(sensor)
-    page = screen().open(f"/alarms/{alarm['id']}")
+    page = screen().open(f"/alarms/{alarm['id'].replace('.', '-')}")
     panel = page.get_by_role("complementary", name="报警详情")
     expect(panel).to_contain_text(alarm["explanation"]["zh-CN"])
     expect(panel.get_by_role("img", name="趋势图")).to_be_visible()
@@ -70,7 +71,7 @@ def test_shelving_asks_for_a_reason_and_says_until_when(screen: Open, plant: Pla
     sensor, tag = plant.sensor()
     plant.say(tag, 31.0)
     alarm = plant.alarm_of(sensor)
-    page = screen().open(f"/alarms/{alarm['id']}")
+    page = screen().open(f"/alarms/{alarm['id'].replace('.', '-')}")
     expect(page.get_by_role("complementary")).to_contain_text("未响应")
     page.keyboard.press("s")
     dialog = page.get_by_role("dialog")

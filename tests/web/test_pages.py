@@ -29,7 +29,7 @@ def paths(plant: Plant) -> dict[str, str]:
     alarm = plant.alarm_of(sensor)
     plant.say("no.such.tag", 1.0)
     found = {name: f"/{name}" for name in PAGES}
-    found["alarms"] = f"/alarms/{alarm['id']}"
+    found["alarms"] = f"/alarms/{alarm['id'].replace('.', '-')}"
     found["enterprise"] = f"/enterprises/{plant.enterprise}"
     found["sensor"] = f"/sensors/{sensor}"
     found["gateway"] = f"/gateways/{plant.gateway}"

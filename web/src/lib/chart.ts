@@ -181,7 +181,7 @@ export function makeChart(
       hooks: {
         drawClear: [
           (plot) => {
-            fillSpans(plot, columns.gaps, hatch(token('--dark')), 0.75)
+            fillSpans(plot, columns.gaps, hatch(token('--dark')), 0.45)
             fillSpans(plot, columns.doubtful, token('--dark'), 0.18)
           },
         ],

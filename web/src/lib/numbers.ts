@@ -2,7 +2,7 @@
 
 function decimalsFor(value: number): number {
   const size = Math.abs(value)
-  return size >= 1000 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3
+  return size >= 1000 ? 0 : size >= 10 ? 1 : size >= 0.1 || size === 0 ? 2 : 3
 }
 
 function fixed(value: number | null | undefined): string | null {
