@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import tempfile
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -112,7 +113,11 @@ def test_a_first_start_that_was_interrupted_is_begun_anew(data_dir: Path) -> Non
     asyncio.run(scene())
 
 
-def test_a_long_data_directory_gets_a_short_socket_path(data_dir: Path) -> None:
+def test_a_long_data_directory_gets_a_short_socket_path(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(data_dir))
+
     async def scene() -> None:
         deep = data_dir / ("d" * 80)
         deep.mkdir(mode=0o711)
