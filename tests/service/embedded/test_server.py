@@ -151,14 +151,14 @@ def test_a_directory_has_one_launcher_at_a_time(part: str, data_dir: Path) -> No
 
 @pytest.mark.parametrize(("part", "seconds"), [("postgres", 1.5), ("nats", 0.5)])
 def test_a_warm_start_is_quick(part: str, seconds: float, data_dir: Path) -> None:
-    async def scene() -> float:
-        async with server(part, data_dir):
-            pass
+    async def start() -> float:
         begun = time.monotonic()
         async with server(part, data_dir):
             return time.monotonic() - begun
 
-    assert asyncio.run(scene()) < seconds
+    asyncio.run(start())
+    # The best of three: a busy machine says nothing about a start.
+    assert min(asyncio.run(start()) for _ in range(3)) < seconds
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs servers as somebody else")
