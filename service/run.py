@@ -20,7 +20,7 @@ from ingest import Ingest
 from service import control
 from service.brokers import BrokerAccess
 from service.clock import now_us
-from service.http import url_of
+from service.http import GRACE_S, url_of
 from service.identities import Identities
 from service.live import LiveEngine
 from service.recovery import CannotStart
@@ -115,6 +115,10 @@ class _Tasks:
         for name in names:
             self._tasks[name].cancel()
 
+    async def ended(self, name: str, *, within_s: float) -> None:
+        """Wait for a task that has been told to end; give up after a while."""
+        await asyncio.wait({self._tasks[name]}, timeout=within_s)
+
     def cancel_all(self) -> None:
         self.cancel(*self._tasks)
 
@@ -191,3 +195,4 @@ async def _drain(parts: Parts, tasks: _Tasks) -> None:
             await parts.storer.drained()
     except TimeoutError:
         log.warning("service.undrained", lag_readings=parts.health.lag_readings())
+    await tasks.ended("http", within_s=2 * GRACE_S)

@@ -12,7 +12,7 @@ from service import logs
 from service.brokers import WrongBrokerUrl, client_id, foreign_broker
 from service.commands.base import DataDir, app, fail, failing_on, settings
 from service.http import PortTaken
-from service.run import CannotStart, serve
+from service.run import CannotStart, Running, serve
 from store.database import Database, DatabaseUnavailable
 from store.migrate import MigrationChanged, SchemaNewer, migrate
 
@@ -41,7 +41,13 @@ def run_command(
             client_id=client_id(chosen.data_dir),
             redelivery_s=chosen.mqtt_redelivery_s,
         )
-        uvloop.run(serve(chosen, broker=broker, migrate_first=not no_migrate))
+        uvloop.run(serve(chosen, broker=broker, migrate_first=not no_migrate, ready=_tell))
+
+
+async def _tell(running: Running) -> None:
+    """Say once, on standard output and never in the log, what only the first start knows."""
+    if running.identities.first_password is not None:
+        print(f"first sign-in: admin / {running.identities.first_password}", flush=True)
 
 
 def _check_roles(only: str | None) -> None:
