@@ -20,7 +20,7 @@ from api.answers import Json
 from api.bodies import Body
 from api.documented import answers
 from api.edge import Ask, Commenting, Operating
-from api.problems import Problem
+from api.problems import FieldError, Problem
 
 router = APIRouter(prefix="/alarms", tags=["alarms"])
 
@@ -109,6 +109,8 @@ def _refused(ask: Ask, refusal: Refusal, before: Alarm) -> Problem:
         return Problem("act_closed", alarm=_json(ask, closed))
     alarm = _json(ask, refusal.alarm)
     match refusal.code:
+        case "reason_required":
+            return Problem("invalid", errors=[FieldError("reason", "must say why")])
         case "already":
             return Problem("act_already", alarm=alarm)
         case "shelf_too_long":

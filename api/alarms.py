@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime
 from starlette.responses import Response
 
-from alerting import Alarm, Level
+from alerting import Alarm, Level, Transition
 from api.alarm_views import AlarmView, sentences
 from api.answers import Json, Page, Texts, Time, microseconds, rfc3339
 from api.documented import answers
@@ -22,6 +22,7 @@ from api.problems import Problem
 from api.situation import UNACKNOWLEDGED
 from store.alarms import AlarmFilter, get_alarm, list_alarms
 from store.alarms import timeline as stored_timeline
+from store.registry import Registry
 
 router = APIRouter(prefix="/alarms", tags=["alarms"])
 
@@ -149,24 +150,43 @@ async def alarm(ask: Asking, alarm_id: AlarmId) -> Response:
 async def timeline(ask: Asking, alarm_id: AlarmId) -> Response:
     """Everything that happened to an alarm, the oldest first."""
     found, _ = await seen_alarm(ask, alarm_id)
-    events = await stored_timeline(ask.database, ask.scope, alarm_id)
+    changes = await _changes(ask, alarm_id)
     items = [
-        TimelineItem(
-            id=event.id,
-            at=rfc3339(event.transition.decided),
-            event=event.transition.event,
-            from_=event.transition.from_state,
-            to=event.transition.to_state,
-            level=event.transition.level,
-            value=event.transition.value,
-            limit=event.transition.limit,
-            actor=event.transition.actor,
-            note=event.transition.note,
-            text=sentences(ask.registry, event.transition, source=found.source),
-        )
-        for event in events
+        _item(ask.registry, f"{position}.{ordinal}", change, found.source)
+        for (position, ordinal), change in sorted(changes.items())
     ]
     return Json(Timeline(items))
+
+
+async def _changes(ask: Ask, alarm_id: str) -> dict[tuple[int, int], Transition]:
+    """Every change of an alarm by id: what the store has, and what it does not have yet.
+
+    Raises:
+        DatabaseUnavailable: the older part of the story cannot be read.
+    """
+    recent: dict[tuple[int, int], Transition] = {
+        (e.position, e.ordinal): e.transition for e in ask.edge.recent.of(alarm_id)
+    }
+    if any(f"{position}.{ordinal}" == alarm_id for position, ordinal in recent):
+        return recent  # it was raised within memory, so nothing is missing
+    stored = await stored_timeline(ask.database, ask.scope, alarm_id)
+    return {(e.position, e.ordinal): e.transition for e in stored} | recent
+
+
+def _item(registry: Registry, id_: str, change: Transition, source: str) -> TimelineItem:
+    return TimelineItem(
+        id=id_,
+        at=rfc3339(change.decided),
+        event=change.event,
+        from_=change.from_state,
+        to=change.to_state,
+        level=change.level,
+        value=change.value,
+        limit=change.limit,
+        actor=change.actor,
+        note=change.note,
+        text=sentences(registry, change, source=source),
+    )
 
 
 async def seen_alarm(ask: Ask, alarm_id: str) -> tuple[Alarm, bool]:

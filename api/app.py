@@ -1,7 +1,7 @@
 """The HTTP application: every route, every error as a problem, security headers, the interface.
 
-The application's life is one task group: the streams' ticker, and the keeper of sessions that
-were made while the database was away.
+The application's life is one task group: the streams' ticker, the memory of recent changes, and
+the keeper of sessions that were made while the database was away.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from api.health import root_router
 from api.lockout import Lockout
 from api.passwords import PasswordCheck
 from api.ports import Live
+from api.recent import Recent
 from api.routes import api_router
 from api.situation import Situations
 from api.static import PACKAGED, static_router
@@ -87,6 +88,7 @@ def create_app(  # noqa: PLR0913 - the parts of one process, each named
         views=views,
         situations=Situations(live, clock),
         streams=Streams(live, views, clock),
+        recent=Recent(live),
     )
 
     @asynccontextmanager
@@ -94,6 +96,7 @@ def create_app(  # noqa: PLR0913 - the parts of one process, each named
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(edge.streams.run(), name="api.streams"),
+                tasks.create_task(edge.recent.run(), name="api.recent"),
                 tasks.create_task(_keep_sessions(edge), name="api.sessions"),
             ]
             yield

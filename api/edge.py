@@ -20,6 +20,7 @@ from api.lockout import Lockout
 from api.passwords import PasswordCheck
 from api.ports import Live
 from api.problems import Problem
+from api.recent import Recent
 from api.situation import Situations
 from api.streams import Streams
 from api.tokens import hash_token
@@ -49,6 +50,7 @@ class Edge:
     views: AlarmViews
     situations: Situations
     streams: Streams
+    recent: Recent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -195,6 +195,12 @@ PROBLEMS: Final[dict[str, ProblemText]] = {
     ),
 }
 
+UNKNOWN_REFERENCE: Final[dict[Language, str]] = {
+    "zh-CN": "没有 {id!r}，或它不在可选范围内",
+    "en": "there is no {id!r}, or it cannot be chosen here",
+}
+"""What is wrong with a field that points at something which does not exist."""
+
 REASONS: Final[dict[str, str]] = {
     "missing": "必填",
     "extra_forbidden": "没有此字段",

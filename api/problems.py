@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.languages import Language, preferred
-from api.problem_texts import PROBLEMS, REASONS
+from api.problem_texts import PROBLEMS, REASONS, UNKNOWN_REFERENCE
 
 log: Final = logging.getLogger(__name__)
 
@@ -122,6 +122,11 @@ def field_errors(error: RequestValidationError, language: Language) -> list[Fiel
     return found
 
 
+def _is_of_the_address(request: Request, error: Exception) -> bool:
+    """Whether what was not found is what the address names, not something a body points at."""
+    return str(getattr(error, "id", "")) in map(str, request.path_params.values())
+
+
 def install(app: FastAPI, mapping: Mapping[type[Exception], str]) -> None:
     """Answer every exception of the floors below, of FastAPI and of ours with a problem.
 
@@ -145,6 +150,11 @@ def install(app: FastAPI, mapping: Mapping[type[Exception], str]) -> None:
 
     async def on_mapped(request: Request, error: Exception) -> Response:
         slug = next(slug for kind, slug in mapping.items() if isinstance(error, kind))
+        if slug == "not_found" and not _is_of_the_address(request, error):
+            kind, id_ = getattr(error, "kind", ""), getattr(error, "id", "")
+            language = preferred(request.headers.get("accept-language"))
+            wrong = FieldError(str(kind), UNKNOWN_REFERENCE[language].format(id=id_))
+            return answer(Problem("invalid", errors=[wrong]), request)
         status = PROBLEMS[slug].status
         field = getattr(error, "field", None)
         errors = () if field is None else (FieldError(str(field), str(error)),)

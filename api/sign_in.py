@@ -89,7 +89,7 @@ async def who_am_i(ask: Asking) -> Response:
 async def sign_out(ask: Asking) -> Response:
     """End the session."""
     if ask.session is not None:
-        ask.edge.accounts.end(ask.session.token_hash)
+        ask.edge.accounts.end(ask.session)
     response = Response(status_code=204)
     response.delete_cookie(COOKIE, path="/")
     return response
@@ -132,13 +132,18 @@ async def _begin(edge: Edge, user: User) -> tuple[str, Session]:
         created_at=now,
         expires_at=now + edge.session_us,
     )
+    edge.accounts.begin(session, kept=await _kept(edge, session))
+    return secret, session
+
+
+async def _kept(edge: Edge, session: Session) -> bool:
+    if not edge.database.available:  # known to be away: nobody waits for it to sign in
+        return False
     try:
         await add_session(edge.database, session)
     except DatabaseUnavailable:
-        edge.accounts.begin(session, kept=False)
-    else:
-        edge.accounts.begin(session, kept=True)
-    return secret, session
+        return False
+    return True
 
 
 def _signed_in(user: User, session: Session | None) -> SignedIn:

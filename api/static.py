@@ -21,7 +21,7 @@ from api.problems import Problem
 
 PACKAGED: Final = Path(__file__).parent / "static"
 _COMPRESSIBLE: Final = ("text/", "application/json", "application/manifest+json", "image/svg+xml")
-_RESERVED: Final = ("api/", "healthz", "readyz", "metrics")
+_RESERVED: Final = ("api/", "healthz/", "readyz/", "metrics/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def static_router(directory: Path) -> APIRouter:
         asset = assets.get(address)
         if (
             asset is None
-            and not address.startswith(_RESERVED)
+            and not f"{address}/".startswith(_RESERVED)
             and "." not in address.rsplit("/", maxsplit=1)[-1]
         ):
             asset = assets.get("index.html")

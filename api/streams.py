@@ -233,7 +233,6 @@ def health_frame(live: Live, scope: Scope, *, now: int) -> dict[str, Any]:
             for gateway in registry.gateways.values()
             if registry.sees_site(scope, gateway.site)
         )
-        frame["readings_per_s"] = None
     return frame
 
 

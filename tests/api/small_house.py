@@ -169,7 +169,7 @@ class House:
     ) -> tuple[list[tuple[str, str]], Outcome]:
         tags = tags_of(self.registry)[gateway]
         builder = BatchBuilder()
-        head = decode(payload, tags.sensors, now_us(), builder, tags.number, backfill)
+        head = decode(payload, tags.tags, now_us(), builder, tags.number, backfill)
         outcome = await self.enter(EntryKind.BATCH, builder.build().to_bytes())
         return [(error.path, error.reason) for error in head.errors], outcome
 
@@ -282,7 +282,6 @@ async def house(dsn: str, folder: Path, *, database_away: bool = False) -> Async
         registry=await load_registry(database),
         fold=Fold.empty(),
         feed=Feed(history=history_of(database), origin=journal.last),
-        stored=journal.last,
         secrets={"gw-a": GATEWAY_PASSWORD},
     )
     await built.enforce()
@@ -303,16 +302,16 @@ async def house(dsn: str, folder: Path, *, database_away: bool = False) -> Async
         listener.bind(("127.0.0.1", 0))
         built.base = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(server._serve([listener]), name="http")
+        serving = asyncio.ensure_future(server._serve([listener]))
+        try:
             async with asyncio.timeout(10):
                 while not server.started:
                     await asyncio.sleep(0.01)
-            try:
-                yield built
-            finally:
-                end_streams(app)
-                server.should_exit = True
+            yield built
+        finally:
+            end_streams(app)
+            server.should_exit = True
+            await serving
     await journal.close()
     await database.close()
     await unreachable.close()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.api.visits import Visit, server, visit  # noqa: F401 - fixtures
 from tests.api.small_house import House
+from tests.api.visits import Visit
 
 
 def test_an_alarm_is_listed_explained_acknowledged_and_has_a_timeline(visit: Visit) -> None:

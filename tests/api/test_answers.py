@@ -40,7 +40,7 @@ def test_a_time_has_milliseconds_and_more_only_where_there_is_more() -> None:
 def test_pages_joined_are_the_list(values: list[int], limit: int) -> None:
     rows = sorted(values)
     seen: list[int] = []
-    after: tuple[int] | None = None
+    after: tuple[int, ...] | None = None
     while True:
         chosen, following = page_of(rows, key=lambda row: (row,), after=after, limit=limit)
         seen += chosen

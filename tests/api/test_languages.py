@@ -31,7 +31,7 @@ def test_accept_language(header: str | None, language: str) -> None:
 def test_every_problem_says_the_same_in_both_languages(slug: str) -> None:
     blanks = []
     for language in ("zh-CN", "en"):
-        title, detail = PROBLEMS[slug].in_language(language)  # type: ignore[arg-type]
+        title, detail = PROBLEMS[slug].in_language(language)
         assert title
         assert detail
         blanks.append({name for _, name, _, _ in string.Formatter().parse(detail) if name})

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 from httpx_sse import ServerSentEvent, aconnect_sse
 
-from tests.api.visits import Visit, server, visit  # noqa: F401 - fixtures
 from tests.api.small_house import House
+from tests.api.visits import Visit
 
 
 async def events(

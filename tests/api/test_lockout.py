@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from api.lockout import BOUND, FORGET, SECOND, Lockout
 
 
@@ -33,7 +35,7 @@ def test_each_further_failure_doubles_the_wait_up_to_a_bound() -> None:
         waits.append(lockout.wait_s(name="duty", address="10.0.0.1"))
         _failed(lockout, 1)
     assert waits[0] > 0
-    assert all(later >= earlier for earlier, later in zip(waits, waits[1:], strict=False))
+    assert all(later >= earlier for earlier, later in pairwise(waits))
     assert waits[1] == 2 * waits[0]
     assert waits[-1] == 900
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 
-from tests.api.visits import Visit, server, visit  # noqa: F401 - fixtures
 from tests.api.small_house import PASSWORD, House
+from tests.api.visits import Visit
 
 
 def test_a_session_needs_the_page_token_for_changes_and_ends_at_sign_out(visit: Visit) -> None:

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.small_house import House, house
-from tests.store.conftest import Server, server
-
-__all__ = ["server"]
+from tests.store.conftest import Server
 
 Act = Callable[[House], Awaitable[None]]
 Visit = Callable[[Act], None]
@@ -36,12 +34,12 @@ def _visit(server: Server, folder: Path, *, database_away: bool) -> Visit:
 
 
 @pytest.fixture
-def visit(server: Server, tmp_path: Path) -> Visit:  # noqa: F811
+def visit(server: Server, tmp_path: Path) -> Visit:
     """Runs a coroutine function in a house."""
     return _visit(server, tmp_path, database_away=False)
 
 
 @pytest.fixture
-def visit_without_database(server: Server, tmp_path: Path) -> Visit:  # noqa: F811
+def visit_without_database(server: Server, tmp_path: Path) -> Visit:
     """As `visit`, where the application cannot reach the database."""
     return _visit(server, tmp_path, database_away=True)

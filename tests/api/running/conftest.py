@@ -9,13 +9,11 @@ import httpx
 import pytest
 
 from tests.api.running.service import House, running
-from tests.store.conftest import Server, server
-
-__all__ = ["server"]
+from tests.store.conftest import Server
 
 
 @pytest.fixture(scope="session")
-def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:  # noqa: F811
+def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     dsn = asyncio.run(server.make(migrated=True))
     with running(dsn, tmp_path_factory.mktemp("house")) as house:
         yield house

@@ -185,15 +185,16 @@ def test_a_removed_sensor_closes_its_alarm(house: House, root: httpx.Client) -> 
 def test_sensors_are_found_by_what_they_measure_and_where(house: House, root: httpx.Client) -> None:
     box = house.box("bolt-1")
     sensor = house.sensor(box, "findme.lel", name="东门探测器", zone="bolt-1-a")
-    for query in (
+    queries: tuple[dict[str, str], ...] = (
         {"text": "东门"},
         {"text": "findme"},
         {"gateway": box.id},
         {"zone": "bolt-1-a"},
         {"site": "bolt-1", "measurand": "GAS_LEL"},
         {"enterprise": "bolt"},
-    ):
-        items = root.get("/sensors", params={"limit": 1000} | query).json()["items"]
+    )
+    for query in queries:
+        items = root.get("/sensors", params={"limit": "1000"} | query).json()["items"]
         assert sensor["id"] in [item["id"] for item in items], query
 
 
@@ -202,7 +203,9 @@ def test_pages_join_to_the_whole_list(house: House, root: httpx.Client) -> None:
     made = [house.sensor(box, f"p{n}")["id"] for n in range(5)]
     seen, cursor = [], None
     while True:
-        query = {"gateway": box.id, "limit": 2} | ({"cursor": cursor} if cursor else {})
+        query: dict[str, str] = {"gateway": box.id, "limit": "2"} | (
+            {"cursor": cursor} if cursor else {}
+        )
         page = root.get("/sensors", params=query).json()
         assert len(page["items"]) <= 2
         seen += [item["id"] for item in page["items"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 import schemathesis
@@ -36,13 +38,13 @@ def token(house: House) -> str:
 schema = schemathesis.pytest.from_fixture("api_schema").exclude(path_regex=LEFT_OUT)
 
 
-@schema.parametrize()  # type: ignore[untyped-decorator]
+@schema.parametrize()
 @settings(
     max_examples=6,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-def test_every_route_answers_as_documented(case: schemathesis.Case, token: str) -> None:
+def test_every_route_answers_as_documented(case: schemathesis.Case[Any], token: str) -> None:
     case.call_and_validate(
         headers={"Authorization": f"Bearer {token}"},
         checks=[

@@ -6,7 +6,6 @@ import json
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -53,21 +52,6 @@ def test_an_unknown_address_of_the_api_is_a_problem_not_a_page(house: House, pat
     answer = httpx.get(house.url + path)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
-
-
-@pytest.mark.skipif(
-    not (Path(__file__).parents[2] / "api/static/index.html").exists(),
-    reason="the web interface is not built; scripts/demo builds it",
-)
-def test_addresses_of_the_interface_give_its_page(house: House) -> None:
-    for path in ("/", "/alarms", "/sensors/17"):
-        answer = httpx.get(house.url + path)
-        assert answer.status_code == 200
-        assert answer.headers["content-type"].startswith("text/html")
-    etag = httpx.get(house.url).headers["etag"]
-    assert httpx.get(house.url, headers={"If-None-Match": etag}).status_code == 304
-    assert httpx.get(f"{house.url}/assets/none.js").status_code == 404
-    assert httpx.get(f"{house.url}/../../etc/passwd").status_code == 404
 
 
 def test_a_wrong_method_says_so(house: House, root: httpx.Client) -> None:
@@ -134,7 +118,7 @@ def test_the_overview_has_what_the_wall_shows(house: House, olga: httpx.Client) 
     hours = olga.get("/stats/overview").json()["alarms_24h"]
     assert len(hours) == 24
     assert hours[-1] >= 1
-    assert seen["oldest_unacknowledged_at"] <= alarm["raised_at"]  # type: ignore[operator]
+    assert seen["oldest_unacknowledged_at"] <= alarm["raised_at"]
 
 
 def test_figures_of_history_answer(house: House, olga: httpx.Client) -> None:
@@ -147,9 +131,9 @@ def test_figures_of_history_answer(house: House, olga: httpx.Client) -> None:
 def test_the_system_page_names_each_part_in_both_languages(olga: httpx.Client) -> None:
     parts = olga.get("/health").json()["parts"]
     by_name = {part["name"]: part for part in parts}
-    assert {"database", "broker", "journal"} <= by_name.keys()
+    assert {"store", "broker", "journal"} <= by_name.keys()
     assert by_name["broker"]["state"] == "down"
-    assert by_name["database"]["state"] == "ok"
+    assert by_name["store"]["state"] == "ok"
     for part in parts:
         assert part["state"] in {"ok", "warn", "down"}
         assert part["text"]["zh-CN"]
@@ -172,9 +156,9 @@ def test_the_document_is_openapi_with_examples(house: House) -> None:
     for path, method in (
         ("/api/v1/auth/session", "post"),
         ("/api/v1/alarms", "get"),
-        ("/api/v1/alarms/{id}/acknowledge", "post"),
-        ("/api/v1/sensors/{id}/limits", "put"),
-        ("/api/v1/sensors/{id}/readings", "get"),
+        ("/api/v1/alarms/{alarm_id}/acknowledge", "post"),
+        ("/api/v1/sensors/{sensor_id}/limits", "put"),
+        ("/api/v1/sensors/{sensor_id}/readings", "get"),
         ("/api/v1/stream", "get"),
         ("/api/v1/telemetry/{gateway}", "post"),
         ("/api/v1/stats/overview", "get"),

@@ -1,0 +1,8 @@
+"""The database server of the store's tests, and fresh small houses on it."""
+
+from __future__ import annotations
+
+from tests.api.visits import visit, visit_without_database
+from tests.store.conftest import server
+
+__all__ = ["server", "visit", "visit_without_database"]
