@@ -155,7 +155,11 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=CHROMIUM,
-            args=["--no-sandbox", "--autoplay-policy=document-user-activation-required"],
+            args=[
+                "--no-sandbox",
+                "--autoplay-policy=document-user-activation-required",
+                "--disable-features=MediaEngagementBypassAutoplayPolicies,PreloadMediaEngagementData",
+            ],
         )
         yield running
         running.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -94,9 +96,8 @@ def test_a_trend_draws_what_was_stored(screen: Open, plant: Plant) -> None:
     page = screen().open(f"/sensors/{sensor}")
     chart = page.get_by_role("img", name="趋势图")
     expect(chart).to_be_visible()
-    page.wait_for_function(
-        "document.querySelector('[role=img]').getAttribute('aria-label').match(/(\\d+) 个点/)?.[1] >= 3",
-        timeout=20_000,
+    expect(chart).to_have_attribute(
+        "aria-label", re.compile(r"\b([3-9]|\d{2,}) 个点"), timeout=20_000
     )
     page.get_by_role("button", name="7 天").click()
     expect(page).to_have_url(f"{page.url.split('?')[0]}?range=d7")

@@ -47,6 +47,11 @@ export const en: Messages = {
     suppressed: 'Suppressed',
     out_of_service: 'Out of service',
   },
+  stateShort: {
+    unacknowledged: 'Waiting',
+    returned_unacknowledged: 'Returned',
+    latched_unacknowledged: 'Latched',
+  },
   kind: {
     limit: 'Limit',
     rate: 'Rate of change',

@@ -32,6 +32,12 @@ export const zhCN = {
     suppressed: '已抑制',
     out_of_service: '停用',
   },
+  /** For a narrow column, where the colour already says that nobody has answered. */
+  stateShort: {
+    unacknowledged: '未响应',
+    returned_unacknowledged: '已恢复·未响应',
+    latched_unacknowledged: '待复位·未响应',
+  },
   kind: {
     limit: '超限',
     rate: '变化过快',
