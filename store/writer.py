@@ -27,6 +27,7 @@ from domain.readings import ReadingBatch
 from store.connection import Connection
 from store.database import Database
 from store.decisions import check_transitions, write_alarms, write_outbox, write_transitions
+from store.future import quarantine_future
 from store.late import merge_rows
 from store.packing import COLUMNS, Rows, kept_rows
 from store.recovery import Recovered, open_epoch, record_hole, recover, save_checkpoint
@@ -153,6 +154,7 @@ async def _commit_once(
             raise DatabaseBehind(f"the database stands at {stored}, not at {change.after}")
         rows = rows.where(rows.position > stored)
         committed = await _write_rows(connection, rows, fast=fast)
+        await quarantine_future(connection, change.batches, stored=stored)
         await _mark_dirty(connection, rows, spine["closing_through"])
         await check_transitions(connection, change.transitions, stored=stored)
         transitions = [each for each in change.transitions if each[0] > stored]

@@ -42,10 +42,11 @@ def start_demo(data_dir: Path, *options: str, password: str = "correct horse 7 b
 
     def read() -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            output.append(line.rstrip("\n"))
-            if line.startswith("ready "):
-                ready.set()
+        with process.stdout as lines:
+            for line in lines:
+                output.append(line.rstrip("\n"))
+                if line.startswith("ready "):
+                    ready.set()
         ready.set()
 
     threading.Thread(target=read, daemon=True).start()
