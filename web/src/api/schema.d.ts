@@ -2712,6 +2712,15 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Region_"];
                 };
             };
+            /** @description Invalid cursor */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description Wrong gateway credentials */
             401: {
                 headers: {
@@ -3031,6 +3040,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_EnterpriseView_"];
+                };
+            };
+            /** @description Invalid cursor */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description Wrong gateway credentials */
@@ -3354,6 +3372,15 @@ export interface operations {
                     "application/json": components["schemas"]["Page_SiteView_"];
                 };
             };
+            /** @description Invalid cursor */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description Wrong gateway credentials */
             401: {
                 headers: {
@@ -3671,6 +3698,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_ZoneView_"];
+                };
+            };
+            /** @description Invalid cursor */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description Wrong gateway credentials */
@@ -3991,6 +4027,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_GatewayView_"];
+                };
+            };
+            /** @description Invalid cursor */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description Wrong gateway credentials */
@@ -4381,6 +4426,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_SensorView_"];
+                };
+            };
+            /** @description Invalid cursor */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description Wrong gateway credentials */
@@ -4941,6 +4995,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_MeasurandView_"];
+                };
+            };
+            /** @description Invalid cursor */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description Wrong gateway credentials */
