@@ -49,7 +49,7 @@ class MeasurandView(msgspec.Struct, frozen=True, kw_only=True, rename={"class_":
     limits: dict[str, DefaultLimitView]
 
 
-@router.get("/catalogue", **answers(Page[MeasurandView], 401))
+@router.get("/catalogue", **answers(Page[MeasurandView], 400, 401, 422))
 async def measurands(ask: Asking, limit: Limit = 500, cursor: Cursor = None) -> Response:
     """Every measurand, in order of code."""
     del ask

@@ -6,7 +6,9 @@ schema, made by msgspec from the very same type, into the document.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from importlib import resources
 from typing import Any, Final
 
 from api.problem_texts import PROBLEMS
@@ -14,7 +16,23 @@ from api.problem_texts import PROBLEMS
 SHAPES: Final[dict[str, Any]] = {}
 """Name of each answered shape -> its type; filled as the route modules are imported."""
 
-_TITLES: Final = {status: text.title_en for text in PROBLEMS.values() for status in (text.status,)}
+EXAMPLES: Final[Mapping[str, Any]] = json.loads(
+    resources.files("api").joinpath("examples.json").read_text(encoding="utf-8")
+)
+"""By name of shape: what a running service answered; a test holds them to their shapes."""
+
+_GENERAL: Final = {
+    400: "bad_request",
+    401: "not_signed_in",
+    403: "not_allowed",
+    404: "not_found",
+    409: "conflict",
+    413: "too_large",
+    422: "invalid",
+    429: "locked_out",
+    503: "database_away",
+}
+_TITLES: Final = {status: PROBLEMS[slug].title_en for status, slug in _GENERAL.items()}
 
 
 def name_of(shape: Any) -> str:
@@ -28,13 +46,22 @@ def name_of(shape: Any) -> str:
     return text
 
 
-def answers(shape: Any, *problems: int, status: int = 200, example: Any = None) -> dict[str, Any]:
+def example_of(shape: Any) -> Any:
+    """An example of a shape, or of a page of it; None where there is none."""
+    parts = getattr(shape, "__args__", ())
+    if parts:
+        item = example_of(parts[0])
+        return None if item is None else {"items": [item], "next": None}
+    return EXAMPLES.get(name_of(shape))
+
+
+def answers(shape: Any, *problems: int, status: int = 200) -> dict[str, Any]:
     """Keyword arguments for a route: its answer's schema and the problems it may return."""
     responses: dict[int | str, Mapping[str, Any]] = {}
     if shape is not None:
         SHAPES[name_of(shape)] = shape
         content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{name_of(shape)}"}}
-        if example is not None:
+        if (example := example_of(shape)) is not None:
             content["example"] = example
         responses[status] = {
             "description": "As asked.",

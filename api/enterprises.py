@@ -42,7 +42,7 @@ class EnterprisePatch(Body):
     industry: str = "other"
 
 
-@router.get("", **answers(Page[EnterpriseView], 401, 422))
+@router.get("", **answers(Page[EnterpriseView], 400, 401, 422))
 async def enterprises(
     ask: Asking,
     region: Annotated[str | None, Query(description="It and every region below it.")] = None,

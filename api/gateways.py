@@ -101,7 +101,7 @@ class GatewayPatch(Body):
     silence_s: float = Field(default=300.0, ge=1, le=604_800)
 
 
-@router.get("", **answers(Page[GatewayView], 401, 422))
+@router.get("", **answers(Page[GatewayView], 400, 401, 422))
 async def gateways(
     ask: Asking,
     site: str | None = None,

@@ -30,7 +30,7 @@ class RegionPatch(Body):
     parent: BodyId | None = None
 
 
-@router.get("", **answers(Page[Region], 401, 422))
+@router.get("", **answers(Page[Region], 400, 401, 422))
 async def regions(
     ask: Asking,
     parent: str | None = None,

@@ -103,7 +103,7 @@ class SensorPatch(Body):
     role: str | None = Field(default=None, max_length=64)
 
 
-@router.get("", **answers(Page[SensorView], 401, 422))
+@router.get("", **answers(Page[SensorView], 400, 401, 422))
 async def sensors(  # noqa: PLR0913, PLR0917 - one query parameter each
     ask: Asking,
     enterprise: str | None = None,

@@ -52,7 +52,7 @@ class SitePatch(Body):
     longitude: Longitude = None
 
 
-@router.get("", **answers(Page[SiteView], 401, 422))
+@router.get("", **answers(Page[SiteView], 400, 401, 422))
 async def sites(
     ask: Asking,
     enterprise: str | None = None,

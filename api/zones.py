@@ -37,7 +37,7 @@ class ZonePatch(Body):
     kind: str = "other"
 
 
-@router.get("", **answers(Page[ZoneView], 401, 422))
+@router.get("", **answers(Page[ZoneView], 400, 401, 422))
 async def zones(
     ask: Asking,
     site: str | None = None,
