@@ -1902,10 +1902,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "user": {
+                     *         "name": "olga",
+                     *         "role": "operator",
+                     *         "locale": "zh-CN"
+                     *       },
+                     *       "csrf": "8Jt2vT0c1Xq7yQ"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1935,10 +1945,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "user": {
+                     *         "name": "olga",
+                     *         "role": "operator",
+                     *         "locale": "zh-CN"
+                     *       },
+                     *       "csrf": "8Jt2vT0c1Xq7yQ"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1956,7 +1976,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Too many live connections */
+            /** @description Too many failed sign-ins */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1983,7 +2003,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2022,10 +2042,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "q0W3…",
+                     *       "token_type": "bearer",
+                     *       "expires_in": 43200
+                     *     }
+                     */
                     "application/json": components["schemas"]["AccessToken"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2043,7 +2070,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Too many live connections */
+            /** @description Too many failed sign-ins */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2084,10 +2111,69 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "1882534050791428.1",
+                     *           "kind": "limit",
+                     *           "family": "high",
+                     *           "level": "H",
+                     *           "highest_level": "H",
+                     *           "priority": 3,
+                     *           "state": "acknowledged",
+                     *           "active": true,
+                     *           "acknowledged": true,
+                     *           "sensor": {
+                     *             "id": 1,
+                     *             "tag": "g03.lel",
+                     *             "name": "罐区东侧探测器",
+                     *             "measurand": "GAS_LEL",
+                     *             "measurand_name": {
+                     *               "zh-CN": "可燃气体浓度",
+                     *               "en": "combustible gas"
+                     *             },
+                     *             "zone": {
+                     *               "id": "acme-1-a",
+                     *               "name": "罐区"
+                     *             }
+                     *           },
+                     *           "gateway": {
+                     *             "id": "gw-03",
+                     *             "name": "三号箱"
+                     *           },
+                     *           "site": {
+                     *             "id": "acme-1",
+                     *             "name": "Acme 一厂"
+                     *           },
+                     *           "enterprise": {
+                     *             "id": "acme",
+                     *             "name": "Acme 化工"
+                     *           },
+                     *           "value": 27.3,
+                     *           "limit": 25,
+                     *           "unit": "%LEL",
+                     *           "raised_at": "2026-11-22T05:12:54.516337Z",
+                     *           "acknowledged_at": "2026-11-22T05:12:54.567812Z",
+                     *           "acknowledged_by": "root",
+                     *           "count": 1,
+                     *           "late": false,
+                     *           "over_range": false,
+                     *           "source": "GB/T 50493-2019 5.5.2(1)",
+                     *           "explanation": {
+                     *             "zh-CN": "罐区东侧探测器 27.3 %LEL 超过一级报警值 25 %LEL（GB/T 50493-2019 5.5.2(1)）",
+                     *             "en": "罐区东侧探测器 27.3 %LEL is above alarm level 1 25 %LEL (GB/T 50493-2019 5.5.2(1))"
+                     *           },
+                     *           "updated": "1882534050791429.0",
+                     *           "stored": false
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_AlarmView_"];
                 };
             };
-            /** @description Invalid cursor */
+            /** @description The request cannot be understood */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2096,7 +2182,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2114,7 +2200,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2142,10 +2228,65 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "1882534050791428.1",
+                     *       "kind": "limit",
+                     *       "family": "high",
+                     *       "level": "H",
+                     *       "highest_level": "H",
+                     *       "priority": 3,
+                     *       "state": "acknowledged",
+                     *       "active": true,
+                     *       "acknowledged": true,
+                     *       "sensor": {
+                     *         "id": 1,
+                     *         "tag": "g03.lel",
+                     *         "name": "罐区东侧探测器",
+                     *         "measurand": "GAS_LEL",
+                     *         "measurand_name": {
+                     *           "zh-CN": "可燃气体浓度",
+                     *           "en": "combustible gas"
+                     *         },
+                     *         "zone": {
+                     *           "id": "acme-1-a",
+                     *           "name": "罐区"
+                     *         }
+                     *       },
+                     *       "gateway": {
+                     *         "id": "gw-03",
+                     *         "name": "三号箱"
+                     *       },
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "value": 27.3,
+                     *       "limit": 25,
+                     *       "unit": "%LEL",
+                     *       "raised_at": "2026-11-22T05:12:54.516337Z",
+                     *       "acknowledged_at": "2026-11-22T05:12:54.567812Z",
+                     *       "acknowledged_by": "root",
+                     *       "count": 1,
+                     *       "late": false,
+                     *       "over_range": false,
+                     *       "source": "GB/T 50493-2019 5.5.2(1)",
+                     *       "explanation": {
+                     *         "zh-CN": "罐区东侧探测器 27.3 %LEL 超过一级报警值 25 %LEL（GB/T 50493-2019 5.5.2(1)）",
+                     *         "en": "罐区东侧探测器 27.3 %LEL is above alarm level 1 25 %LEL (GB/T 50493-2019 5.5.2(1))"
+                     *       },
+                     *       "updated": "1882534050791429.0",
+                     *       "stored": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["AlarmView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2172,7 +2313,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2200,10 +2341,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "1882534050791428.1",
+                     *           "at": "2026-11-22T05:12:54.555426Z",
+                     *           "event": "raise",
+                     *           "from": "normal",
+                     *           "to": "unacknowledged",
+                     *           "level": "H",
+                     *           "value": 27.3,
+                     *           "limit": 25,
+                     *           "text": {
+                     *             "zh-CN": "报警：罐区东侧探测器 27.3 %LEL 超过一级报警值 25 %LEL（GB/T 50493-2019 5.5.2(1)）",
+                     *             "en": "Alarm: 罐区东侧探测器 27.3 %LEL is above alarm level 1 25 %LEL (GB/T 50493-2019 5.5.2(1))"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "1882534050791429.0",
+                     *           "at": "2026-11-22T05:12:54.567812Z",
+                     *           "event": "acknowledge",
+                     *           "from": "unacknowledged",
+                     *           "to": "acknowledged",
+                     *           "level": "H",
+                     *           "limit": 25,
+                     *           "actor": "root",
+                     *           "note": "已派张三现场核查",
+                     *           "text": {
+                     *             "zh-CN": "已确认（root）：已派张三现场核查",
+                     *             "en": "Acknowledged (root): 已派张三现场核查"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Timeline"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2230,7 +2406,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2262,10 +2438,65 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "1882534050791428.1",
+                     *       "kind": "limit",
+                     *       "family": "high",
+                     *       "level": "H",
+                     *       "highest_level": "H",
+                     *       "priority": 3,
+                     *       "state": "acknowledged",
+                     *       "active": true,
+                     *       "acknowledged": true,
+                     *       "sensor": {
+                     *         "id": 1,
+                     *         "tag": "g03.lel",
+                     *         "name": "罐区东侧探测器",
+                     *         "measurand": "GAS_LEL",
+                     *         "measurand_name": {
+                     *           "zh-CN": "可燃气体浓度",
+                     *           "en": "combustible gas"
+                     *         },
+                     *         "zone": {
+                     *           "id": "acme-1-a",
+                     *           "name": "罐区"
+                     *         }
+                     *       },
+                     *       "gateway": {
+                     *         "id": "gw-03",
+                     *         "name": "三号箱"
+                     *       },
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "value": 27.3,
+                     *       "limit": 25,
+                     *       "unit": "%LEL",
+                     *       "raised_at": "2026-11-22T05:12:54.516337Z",
+                     *       "acknowledged_at": "2026-11-22T05:12:54.567812Z",
+                     *       "acknowledged_by": "root",
+                     *       "count": 1,
+                     *       "late": false,
+                     *       "over_range": false,
+                     *       "source": "GB/T 50493-2019 5.5.2(1)",
+                     *       "explanation": {
+                     *         "zh-CN": "罐区东侧探测器 27.3 %LEL 超过一级报警值 25 %LEL（GB/T 50493-2019 5.5.2(1)）",
+                     *         "en": "罐区东侧探测器 27.3 %LEL is above alarm level 1 25 %LEL (GB/T 50493-2019 5.5.2(1))"
+                     *       },
+                     *       "updated": "1882534050791429.0",
+                     *       "stored": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["AlarmView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2292,7 +2523,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2310,7 +2541,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2342,10 +2573,65 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "1882534050791428.1",
+                     *       "kind": "limit",
+                     *       "family": "high",
+                     *       "level": "H",
+                     *       "highest_level": "H",
+                     *       "priority": 3,
+                     *       "state": "acknowledged",
+                     *       "active": true,
+                     *       "acknowledged": true,
+                     *       "sensor": {
+                     *         "id": 1,
+                     *         "tag": "g03.lel",
+                     *         "name": "罐区东侧探测器",
+                     *         "measurand": "GAS_LEL",
+                     *         "measurand_name": {
+                     *           "zh-CN": "可燃气体浓度",
+                     *           "en": "combustible gas"
+                     *         },
+                     *         "zone": {
+                     *           "id": "acme-1-a",
+                     *           "name": "罐区"
+                     *         }
+                     *       },
+                     *       "gateway": {
+                     *         "id": "gw-03",
+                     *         "name": "三号箱"
+                     *       },
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "value": 27.3,
+                     *       "limit": 25,
+                     *       "unit": "%LEL",
+                     *       "raised_at": "2026-11-22T05:12:54.516337Z",
+                     *       "acknowledged_at": "2026-11-22T05:12:54.567812Z",
+                     *       "acknowledged_by": "root",
+                     *       "count": 1,
+                     *       "late": false,
+                     *       "over_range": false,
+                     *       "source": "GB/T 50493-2019 5.5.2(1)",
+                     *       "explanation": {
+                     *         "zh-CN": "罐区东侧探测器 27.3 %LEL 超过一级报警值 25 %LEL（GB/T 50493-2019 5.5.2(1)）",
+                     *         "en": "罐区东侧探测器 27.3 %LEL is above alarm level 1 25 %LEL (GB/T 50493-2019 5.5.2(1))"
+                     *       },
+                     *       "updated": "1882534050791429.0",
+                     *       "stored": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["AlarmView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2372,7 +2658,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2390,7 +2676,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2422,10 +2708,65 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "1882534050791428.1",
+                     *       "kind": "limit",
+                     *       "family": "high",
+                     *       "level": "H",
+                     *       "highest_level": "H",
+                     *       "priority": 3,
+                     *       "state": "acknowledged",
+                     *       "active": true,
+                     *       "acknowledged": true,
+                     *       "sensor": {
+                     *         "id": 1,
+                     *         "tag": "g03.lel",
+                     *         "name": "罐区东侧探测器",
+                     *         "measurand": "GAS_LEL",
+                     *         "measurand_name": {
+                     *           "zh-CN": "可燃气体浓度",
+                     *           "en": "combustible gas"
+                     *         },
+                     *         "zone": {
+                     *           "id": "acme-1-a",
+                     *           "name": "罐区"
+                     *         }
+                     *       },
+                     *       "gateway": {
+                     *         "id": "gw-03",
+                     *         "name": "三号箱"
+                     *       },
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "value": 27.3,
+                     *       "limit": 25,
+                     *       "unit": "%LEL",
+                     *       "raised_at": "2026-11-22T05:12:54.516337Z",
+                     *       "acknowledged_at": "2026-11-22T05:12:54.567812Z",
+                     *       "acknowledged_by": "root",
+                     *       "count": 1,
+                     *       "late": false,
+                     *       "over_range": false,
+                     *       "source": "GB/T 50493-2019 5.5.2(1)",
+                     *       "explanation": {
+                     *         "zh-CN": "罐区东侧探测器 27.3 %LEL 超过一级报警值 25 %LEL（GB/T 50493-2019 5.5.2(1)）",
+                     *         "en": "罐区东侧探测器 27.3 %LEL is above alarm level 1 25 %LEL (GB/T 50493-2019 5.5.2(1))"
+                     *       },
+                     *       "updated": "1882534050791429.0",
+                     *       "stored": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["AlarmView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2452,7 +2793,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2470,7 +2811,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2502,10 +2843,65 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "1882534050791428.1",
+                     *       "kind": "limit",
+                     *       "family": "high",
+                     *       "level": "H",
+                     *       "highest_level": "H",
+                     *       "priority": 3,
+                     *       "state": "acknowledged",
+                     *       "active": true,
+                     *       "acknowledged": true,
+                     *       "sensor": {
+                     *         "id": 1,
+                     *         "tag": "g03.lel",
+                     *         "name": "罐区东侧探测器",
+                     *         "measurand": "GAS_LEL",
+                     *         "measurand_name": {
+                     *           "zh-CN": "可燃气体浓度",
+                     *           "en": "combustible gas"
+                     *         },
+                     *         "zone": {
+                     *           "id": "acme-1-a",
+                     *           "name": "罐区"
+                     *         }
+                     *       },
+                     *       "gateway": {
+                     *         "id": "gw-03",
+                     *         "name": "三号箱"
+                     *       },
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "value": 27.3,
+                     *       "limit": 25,
+                     *       "unit": "%LEL",
+                     *       "raised_at": "2026-11-22T05:12:54.516337Z",
+                     *       "acknowledged_at": "2026-11-22T05:12:54.567812Z",
+                     *       "acknowledged_by": "root",
+                     *       "count": 1,
+                     *       "late": false,
+                     *       "over_range": false,
+                     *       "source": "GB/T 50493-2019 5.5.2(1)",
+                     *       "explanation": {
+                     *         "zh-CN": "罐区东侧探测器 27.3 %LEL 超过一级报警值 25 %LEL（GB/T 50493-2019 5.5.2(1)）",
+                     *         "en": "罐区东侧探测器 27.3 %LEL is above alarm level 1 25 %LEL (GB/T 50493-2019 5.5.2(1))"
+                     *       },
+                     *       "updated": "1882534050791429.0",
+                     *       "stored": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["AlarmView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2532,7 +2928,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2550,7 +2946,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2582,10 +2978,65 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "1882534050791428.1",
+                     *       "kind": "limit",
+                     *       "family": "high",
+                     *       "level": "H",
+                     *       "highest_level": "H",
+                     *       "priority": 3,
+                     *       "state": "acknowledged",
+                     *       "active": true,
+                     *       "acknowledged": true,
+                     *       "sensor": {
+                     *         "id": 1,
+                     *         "tag": "g03.lel",
+                     *         "name": "罐区东侧探测器",
+                     *         "measurand": "GAS_LEL",
+                     *         "measurand_name": {
+                     *           "zh-CN": "可燃气体浓度",
+                     *           "en": "combustible gas"
+                     *         },
+                     *         "zone": {
+                     *           "id": "acme-1-a",
+                     *           "name": "罐区"
+                     *         }
+                     *       },
+                     *       "gateway": {
+                     *         "id": "gw-03",
+                     *         "name": "三号箱"
+                     *       },
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "value": 27.3,
+                     *       "limit": 25,
+                     *       "unit": "%LEL",
+                     *       "raised_at": "2026-11-22T05:12:54.516337Z",
+                     *       "acknowledged_at": "2026-11-22T05:12:54.567812Z",
+                     *       "acknowledged_by": "root",
+                     *       "count": 1,
+                     *       "late": false,
+                     *       "over_range": false,
+                     *       "source": "GB/T 50493-2019 5.5.2(1)",
+                     *       "explanation": {
+                     *         "zh-CN": "罐区东侧探测器 27.3 %LEL 超过一级报警值 25 %LEL（GB/T 50493-2019 5.5.2(1)）",
+                     *         "en": "罐区东侧探测器 27.3 %LEL is above alarm level 1 25 %LEL (GB/T 50493-2019 5.5.2(1))"
+                     *       },
+                     *       "updated": "1882534050791429.0",
+                     *       "stored": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["AlarmView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2612,7 +3063,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2630,7 +3081,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2709,10 +3160,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "north",
+                     *           "name": "北镇",
+                     *           "kind": "town",
+                     *           "parent": "county"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_Region_"];
                 };
             };
-            /** @description Invalid cursor */
+            /** @description The request cannot be understood */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2721,7 +3184,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2760,10 +3223,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "north",
+                     *       "name": "北镇",
+                     *       "kind": "town",
+                     *       "parent": "county"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Region"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2790,7 +3261,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2808,7 +3279,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2836,10 +3307,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "north",
+                     *       "name": "北镇",
+                     *       "kind": "town",
+                     *       "parent": "county"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Region"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2886,7 +3365,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2913,7 +3392,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2931,7 +3410,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2963,10 +3442,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "north",
+                     *       "name": "北镇",
+                     *       "kind": "town",
+                     *       "parent": "county"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Region"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3002,7 +3489,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3039,10 +3526,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "alarms": {
+                     *             "1": 0,
+                     *             "2": 0,
+                     *             "3": 1,
+                     *             "4": 0
+                     *           },
+                     *           "unacknowledged": 0,
+                     *           "sensors": 1,
+                     *           "sensors_online": 1,
+                     *           "state": "yellow",
+                     *           "id": "acme",
+                     *           "name": "Acme 化工",
+                     *           "region": {
+                     *             "id": "north",
+                     *             "name": "北镇"
+                     *           },
+                     *           "industry": "chemical"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_EnterpriseView_"];
                 };
             };
-            /** @description Invalid cursor */
+            /** @description The request cannot be understood */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3051,7 +3563,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3090,10 +3602,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "alarms": {
+                     *         "1": 0,
+                     *         "2": 0,
+                     *         "3": 1,
+                     *         "4": 0
+                     *       },
+                     *       "unacknowledged": 0,
+                     *       "sensors": 1,
+                     *       "sensors_online": 1,
+                     *       "state": "yellow",
+                     *       "id": "acme",
+                     *       "name": "Acme 化工",
+                     *       "region": {
+                     *         "id": "north",
+                     *         "name": "北镇"
+                     *       },
+                     *       "industry": "chemical"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EnterpriseView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3120,7 +3653,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3138,7 +3671,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3166,10 +3699,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "alarms": {
+                     *         "1": 0,
+                     *         "2": 0,
+                     *         "3": 1,
+                     *         "4": 0
+                     *       },
+                     *       "unacknowledged": 0,
+                     *       "sensors": 1,
+                     *       "sensors_online": 1,
+                     *       "state": "yellow",
+                     *       "id": "acme",
+                     *       "name": "Acme 化工",
+                     *       "region": {
+                     *         "id": "north",
+                     *         "name": "北镇"
+                     *       },
+                     *       "industry": "chemical"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EnterpriseView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3216,7 +3770,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3243,7 +3797,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3261,7 +3815,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3293,10 +3847,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "alarms": {
+                     *         "1": 0,
+                     *         "2": 0,
+                     *         "3": 1,
+                     *         "4": 0
+                     *       },
+                     *       "unacknowledged": 0,
+                     *       "sensors": 1,
+                     *       "sensors_online": 1,
+                     *       "state": "yellow",
+                     *       "id": "acme",
+                     *       "name": "Acme 化工",
+                     *       "region": {
+                     *         "id": "north",
+                     *         "name": "北镇"
+                     *       },
+                     *       "industry": "chemical"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EnterpriseView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3332,7 +3907,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3369,10 +3944,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "alarms": {
+                     *             "1": 0,
+                     *             "2": 0,
+                     *             "3": 1,
+                     *             "4": 0
+                     *           },
+                     *           "unacknowledged": 0,
+                     *           "sensors": 1,
+                     *           "sensors_online": 1,
+                     *           "state": "yellow",
+                     *           "id": "acme-1",
+                     *           "name": "Acme 一厂",
+                     *           "enterprise": {
+                     *             "id": "acme",
+                     *             "name": "Acme 化工"
+                     *           },
+                     *           "kind": "other",
+                     *           "latitude": 30.1,
+                     *           "longitude": 120.2
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_SiteView_"];
                 };
             };
-            /** @description Invalid cursor */
+            /** @description The request cannot be understood */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3381,7 +3983,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3420,10 +4022,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "alarms": {
+                     *         "1": 0,
+                     *         "2": 0,
+                     *         "3": 1,
+                     *         "4": 0
+                     *       },
+                     *       "unacknowledged": 0,
+                     *       "sensors": 1,
+                     *       "sensors_online": 1,
+                     *       "state": "yellow",
+                     *       "id": "acme-1",
+                     *       "name": "Acme 一厂",
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "kind": "other",
+                     *       "latitude": 30.1,
+                     *       "longitude": 120.2
+                     *     }
+                     */
                     "application/json": components["schemas"]["SiteView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3450,7 +4075,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3468,7 +4093,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3496,10 +4121,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "alarms": {
+                     *         "1": 0,
+                     *         "2": 0,
+                     *         "3": 1,
+                     *         "4": 0
+                     *       },
+                     *       "unacknowledged": 0,
+                     *       "sensors": 1,
+                     *       "sensors_online": 1,
+                     *       "state": "yellow",
+                     *       "id": "acme-1",
+                     *       "name": "Acme 一厂",
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "kind": "other",
+                     *       "latitude": 30.1,
+                     *       "longitude": 120.2
+                     *     }
+                     */
                     "application/json": components["schemas"]["SiteView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3546,7 +4194,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3573,7 +4221,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3591,7 +4239,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3623,10 +4271,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "alarms": {
+                     *         "1": 0,
+                     *         "2": 0,
+                     *         "3": 1,
+                     *         "4": 0
+                     *       },
+                     *       "unacknowledged": 0,
+                     *       "sensors": 1,
+                     *       "sensors_online": 1,
+                     *       "state": "yellow",
+                     *       "id": "acme-1",
+                     *       "name": "Acme 一厂",
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "kind": "other",
+                     *       "latitude": 30.1,
+                     *       "longitude": 120.2
+                     *     }
+                     */
                     "application/json": components["schemas"]["SiteView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3662,7 +4333,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3697,10 +4368,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "acme-1-a",
+                     *           "name": "罐区",
+                     *           "site": {
+                     *             "id": "acme-1",
+                     *             "name": "Acme 一厂"
+                     *           },
+                     *           "kind": "tank"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_ZoneView_"];
                 };
             };
-            /** @description Invalid cursor */
+            /** @description The request cannot be understood */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3709,7 +4395,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3748,10 +4434,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "acme-1-a",
+                     *       "name": "罐区",
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "kind": "tank"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ZoneView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3778,7 +4475,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3796,7 +4493,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3824,10 +4521,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "acme-1-a",
+                     *       "name": "罐区",
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "kind": "tank"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ZoneView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3874,7 +4582,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3901,7 +4609,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3919,7 +4627,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3951,10 +4659,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "acme-1-a",
+                     *       "name": "罐区",
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "kind": "tank"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ZoneView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3990,7 +4709,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4026,10 +4745,49 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "gw-03",
+                     *           "number": 1,
+                     *           "name": "三号箱",
+                     *           "site": {
+                     *             "id": "acme-1",
+                     *             "name": "Acme 一厂"
+                     *           },
+                     *           "enterprise": {
+                     *             "id": "acme",
+                     *             "name": "Acme 化工"
+                     *           },
+                     *           "codec": "native",
+                     *           "silence_s": 300,
+                     *           "silent": false,
+                     *           "last_message_at": "2026-11-22T05:12:54.555426Z",
+                     *           "last_payload": "{\"ts\":1795324374516.3372,\"sent\":1795324374516.3372,\"boot\":\"b7\",\"seq\":2,\"readings\":[{\"s\":\"g03.lel\",\"v\":27.3},{\"s\":\"g03.lell\",\"v\":1}]}",
+                     *           "messages": 2,
+                     *           "readings": 2,
+                     *           "rejected": 1,
+                     *           "boot": "b7",
+                     *           "stored_through": 2,
+                     *           "missing": [],
+                     *           "rejections": [
+                     *             {
+                     *               "at": "2026-11-22T05:12:54.555426Z",
+                     *               "path": "readings[1].s",
+                     *               "reason": "this gateway has no sensor 'g03.lell'; register it, or correct the gateway's mapping",
+                     *               "topic": "POST /telemetry/gw-03",
+                     *               "payload": "{\"ts\":1795324374516.3372,\"sent\":1795324374516.3372,\"boot\":\"b7\",\"seq\":2,\"readings\":[{\"s\":\"g03.lel\",\"v\":27.3},{\"s\":\"g03.lell\",\"v\":1}]}"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_GatewayView_"];
                 };
             };
-            /** @description Invalid cursor */
+            /** @description The request cannot be understood */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4038,7 +4796,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4077,10 +4835,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "gw-03",
+                     *       "number": 1,
+                     *       "name": "三号箱",
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "codec": "native",
+                     *       "mqtt": {
+                     *         "username": "gw-03",
+                     *         "password": "(shown once)",
+                     *         "topics": {
+                     *           "telemetry": "vedette/v1/gw-03/telemetry",
+                     *           "backfill": "vedette/v1/gw-03/backfill",
+                     *           "status": "vedette/v1/gw-03/status",
+                     *           "command/reply": "vedette/v1/gw-03/command/reply",
+                     *           "receipt": "vedette/v1/gw-03/receipt",
+                     *           "rejected": "vedette/v1/gw-03/rejected",
+                     *           "command": "vedette/v1/gw-03/command"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["NewGatewayView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4107,7 +4894,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4125,7 +4912,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4153,10 +4940,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "gw-03",
+                     *       "number": 1,
+                     *       "name": "三号箱",
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "codec": "native",
+                     *       "silence_s": 300,
+                     *       "silent": false,
+                     *       "last_message_at": "2026-11-22T05:12:54.555426Z",
+                     *       "last_payload": "{\"ts\":1795324374516.3372,\"sent\":1795324374516.3372,\"boot\":\"b7\",\"seq\":2,\"readings\":[{\"s\":\"g03.lel\",\"v\":27.3},{\"s\":\"g03.lell\",\"v\":1}]}",
+                     *       "messages": 2,
+                     *       "readings": 2,
+                     *       "rejected": 1,
+                     *       "boot": "b7",
+                     *       "stored_through": 2,
+                     *       "missing": [],
+                     *       "rejections": [
+                     *         {
+                     *           "at": "2026-11-22T05:12:54.555426Z",
+                     *           "path": "readings[1].s",
+                     *           "reason": "this gateway has no sensor 'g03.lell'; register it, or correct the gateway's mapping",
+                     *           "topic": "POST /telemetry/gw-03",
+                     *           "payload": "{\"ts\":1795324374516.3372,\"sent\":1795324374516.3372,\"boot\":\"b7\",\"seq\":2,\"readings\":[{\"s\":\"g03.lel\",\"v\":27.3},{\"s\":\"g03.lell\",\"v\":1}]}"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["GatewayView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4203,7 +5025,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4230,7 +5052,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4248,7 +5070,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4280,10 +5102,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "gw-03",
+                     *       "number": 1,
+                     *       "name": "三号箱",
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "codec": "native",
+                     *       "silence_s": 300,
+                     *       "silent": false,
+                     *       "last_message_at": "2026-11-22T05:12:54.555426Z",
+                     *       "last_payload": "{\"ts\":1795324374516.3372,\"sent\":1795324374516.3372,\"boot\":\"b7\",\"seq\":2,\"readings\":[{\"s\":\"g03.lel\",\"v\":27.3},{\"s\":\"g03.lell\",\"v\":1}]}",
+                     *       "messages": 2,
+                     *       "readings": 2,
+                     *       "rejected": 1,
+                     *       "boot": "b7",
+                     *       "stored_through": 2,
+                     *       "missing": [],
+                     *       "rejections": [
+                     *         {
+                     *           "at": "2026-11-22T05:12:54.555426Z",
+                     *           "path": "readings[1].s",
+                     *           "reason": "this gateway has no sensor 'g03.lell'; register it, or correct the gateway's mapping",
+                     *           "topic": "POST /telemetry/gw-03",
+                     *           "payload": "{\"ts\":1795324374516.3372,\"sent\":1795324374516.3372,\"boot\":\"b7\",\"seq\":2,\"readings\":[{\"s\":\"g03.lel\",\"v\":27.3},{\"s\":\"g03.lell\",\"v\":1}]}"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["GatewayView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4319,7 +5176,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4347,10 +5204,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "gw-03",
+                     *       "number": 1,
+                     *       "name": "三号箱",
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "codec": "native",
+                     *       "mqtt": {
+                     *         "username": "gw-03",
+                     *         "password": "(shown once)",
+                     *         "topics": {
+                     *           "telemetry": "vedette/v1/gw-03/telemetry",
+                     *           "backfill": "vedette/v1/gw-03/backfill",
+                     *           "status": "vedette/v1/gw-03/status",
+                     *           "command/reply": "vedette/v1/gw-03/command/reply",
+                     *           "receipt": "vedette/v1/gw-03/receipt",
+                     *           "rejected": "vedette/v1/gw-03/rejected",
+                     *           "command": "vedette/v1/gw-03/command"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["NewGatewayView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4386,7 +5272,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4425,10 +5311,72 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": 1,
+                     *           "gateway": "gw-03",
+                     *           "tag": "g03.lel",
+                     *           "name": "罐区东侧探测器",
+                     *           "measurand": "GAS_LEL",
+                     *           "measurand_name": {
+                     *             "zh-CN": "可燃气体浓度",
+                     *             "en": "combustible gas"
+                     *           },
+                     *           "class": "gas",
+                     *           "kind": "analog",
+                     *           "unit": "%LEL",
+                     *           "range": {
+                     *             "low": 0,
+                     *             "high": 100
+                     *           },
+                     *           "period_s": 15,
+                     *           "zone": {
+                     *             "id": "acme-1-a",
+                     *             "name": "罐区"
+                     *           },
+                     *           "site": {
+                     *             "id": "acme-1",
+                     *             "name": "Acme 一厂"
+                     *           },
+                     *           "enterprise": {
+                     *             "id": "acme",
+                     *             "name": "Acme 化工"
+                     *           },
+                     *           "limits": {
+                     *             "HH": {
+                     *               "setpoint": 50,
+                     *               "deadband": 2,
+                     *               "on_delay_s": 0,
+                     *               "off_delay_s": 0,
+                     *               "latch": true,
+                     *               "source": "GB/T 50493-2019 5.5.2(2)"
+                     *             },
+                     *             "H": {
+                     *               "setpoint": 20,
+                     *               "deadband": 2,
+                     *               "on_delay_s": 0,
+                     *               "off_delay_s": 0,
+                     *               "latch": false,
+                     *               "source": "root"
+                     *             }
+                     *           },
+                     *           "latest": {
+                     *             "ts": "2026-11-22T05:12:54.516337Z",
+                     *             "value": 27.3,
+                     *             "quality": 0,
+                     *             "received": "2026-11-22T05:12:54.555426Z"
+                     *           },
+                     *           "state": "acknowledged"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_SensorView_"];
                 };
             };
-            /** @description Invalid cursor */
+            /** @description The request cannot be understood */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4437,7 +5385,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4476,10 +5424,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "gateway": "gw-03",
+                     *       "tag": "g03.lel",
+                     *       "name": "罐区东侧探测器",
+                     *       "measurand": "GAS_LEL",
+                     *       "measurand_name": {
+                     *         "zh-CN": "可燃气体浓度",
+                     *         "en": "combustible gas"
+                     *       },
+                     *       "class": "gas",
+                     *       "kind": "analog",
+                     *       "unit": "%LEL",
+                     *       "range": {
+                     *         "low": 0,
+                     *         "high": 100
+                     *       },
+                     *       "period_s": 15,
+                     *       "zone": {
+                     *         "id": "acme-1-a",
+                     *         "name": "罐区"
+                     *       },
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "limits": {
+                     *         "HH": {
+                     *           "setpoint": 50,
+                     *           "deadband": 2,
+                     *           "on_delay_s": 0,
+                     *           "off_delay_s": 0,
+                     *           "latch": true,
+                     *           "source": "GB/T 50493-2019 5.5.2(2)"
+                     *         },
+                     *         "H": {
+                     *           "setpoint": 20,
+                     *           "deadband": 2,
+                     *           "on_delay_s": 0,
+                     *           "off_delay_s": 0,
+                     *           "latch": false,
+                     *           "source": "root"
+                     *         }
+                     *       },
+                     *       "latest": {
+                     *         "ts": "2026-11-22T05:12:54.516337Z",
+                     *         "value": 27.3,
+                     *         "quality": 0,
+                     *         "received": "2026-11-22T05:12:54.555426Z"
+                     *       },
+                     *       "state": "acknowledged"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SensorView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4506,7 +5512,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4524,7 +5530,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4552,10 +5558,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "gateway": "gw-03",
+                     *       "tag": "g03.lel",
+                     *       "name": "罐区东侧探测器",
+                     *       "measurand": "GAS_LEL",
+                     *       "measurand_name": {
+                     *         "zh-CN": "可燃气体浓度",
+                     *         "en": "combustible gas"
+                     *       },
+                     *       "class": "gas",
+                     *       "kind": "analog",
+                     *       "unit": "%LEL",
+                     *       "range": {
+                     *         "low": 0,
+                     *         "high": 100
+                     *       },
+                     *       "period_s": 15,
+                     *       "zone": {
+                     *         "id": "acme-1-a",
+                     *         "name": "罐区"
+                     *       },
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "limits": {
+                     *         "HH": {
+                     *           "setpoint": 50,
+                     *           "deadband": 2,
+                     *           "on_delay_s": 0,
+                     *           "off_delay_s": 0,
+                     *           "latch": true,
+                     *           "source": "GB/T 50493-2019 5.5.2(2)"
+                     *         },
+                     *         "H": {
+                     *           "setpoint": 20,
+                     *           "deadband": 2,
+                     *           "on_delay_s": 0,
+                     *           "off_delay_s": 0,
+                     *           "latch": false,
+                     *           "source": "root"
+                     *         }
+                     *       },
+                     *       "latest": {
+                     *         "ts": "2026-11-22T05:12:54.516337Z",
+                     *         "value": 27.3,
+                     *         "quality": 0,
+                     *         "received": "2026-11-22T05:12:54.555426Z"
+                     *       },
+                     *       "state": "acknowledged"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SensorView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4602,7 +5666,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4638,7 +5702,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4670,10 +5734,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "gateway": "gw-03",
+                     *       "tag": "g03.lel",
+                     *       "name": "罐区东侧探测器",
+                     *       "measurand": "GAS_LEL",
+                     *       "measurand_name": {
+                     *         "zh-CN": "可燃气体浓度",
+                     *         "en": "combustible gas"
+                     *       },
+                     *       "class": "gas",
+                     *       "kind": "analog",
+                     *       "unit": "%LEL",
+                     *       "range": {
+                     *         "low": 0,
+                     *         "high": 100
+                     *       },
+                     *       "period_s": 15,
+                     *       "zone": {
+                     *         "id": "acme-1-a",
+                     *         "name": "罐区"
+                     *       },
+                     *       "site": {
+                     *         "id": "acme-1",
+                     *         "name": "Acme 一厂"
+                     *       },
+                     *       "enterprise": {
+                     *         "id": "acme",
+                     *         "name": "Acme 化工"
+                     *       },
+                     *       "limits": {
+                     *         "HH": {
+                     *           "setpoint": 50,
+                     *           "deadband": 2,
+                     *           "on_delay_s": 0,
+                     *           "off_delay_s": 0,
+                     *           "latch": true,
+                     *           "source": "GB/T 50493-2019 5.5.2(2)"
+                     *         },
+                     *         "H": {
+                     *           "setpoint": 20,
+                     *           "deadband": 2,
+                     *           "on_delay_s": 0,
+                     *           "off_delay_s": 0,
+                     *           "latch": false,
+                     *           "source": "root"
+                     *         }
+                     *       },
+                     *       "latest": {
+                     *         "ts": "2026-11-22T05:12:54.516337Z",
+                     *         "value": 27.3,
+                     *         "quality": 0,
+                     *         "received": "2026-11-22T05:12:54.555426Z"
+                     *       },
+                     *       "state": "acknowledged"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SensorView"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4700,7 +5822,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The alarm is over */
+            /** @description Conflict */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4718,7 +5840,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4746,10 +5868,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "limits": {
+                     *         "HH": {
+                     *           "setpoint": 50,
+                     *           "deadband": 2,
+                     *           "on_delay_s": 0,
+                     *           "off_delay_s": 0,
+                     *           "latch": true,
+                     *           "source": "GB/T 50493-2019 5.5.2(2)"
+                     *         },
+                     *         "H": {
+                     *           "setpoint": 20,
+                     *           "deadband": 2,
+                     *           "on_delay_s": 0,
+                     *           "off_delay_s": 0,
+                     *           "latch": false,
+                     *           "source": "root"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["SensorLimits"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4799,10 +5943,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "limits": {
+                     *         "HH": {
+                     *           "setpoint": 50,
+                     *           "deadband": 2,
+                     *           "on_delay_s": 0,
+                     *           "off_delay_s": 0,
+                     *           "latch": true,
+                     *           "source": "GB/T 50493-2019 5.5.2(2)"
+                     *         },
+                     *         "H": {
+                     *           "setpoint": 20,
+                     *           "deadband": 2,
+                     *           "on_delay_s": 0,
+                     *           "off_delay_s": 0,
+                     *           "latch": false,
+                     *           "source": "root"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["SensorLimits"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4838,7 +6004,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4866,10 +6032,58 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": 2,
+                     *           "at": "2026-11-22T05:12:56.616495Z",
+                     *           "actor": "root",
+                     *           "reason": "改用甲醇，按新物料调整",
+                     *           "before": {
+                     *             "HH": {
+                     *               "setpoint": 50,
+                     *               "deadband": 2,
+                     *               "on_delay_s": 0,
+                     *               "off_delay_s": 0,
+                     *               "latch": true,
+                     *               "source": "GB/T 50493-2019 5.5.2(2)"
+                     *             },
+                     *             "H": {
+                     *               "setpoint": 25,
+                     *               "deadband": 2,
+                     *               "on_delay_s": 0,
+                     *               "off_delay_s": 0,
+                     *               "latch": false,
+                     *               "source": "GB/T 50493-2019 5.5.2(1)"
+                     *             }
+                     *           },
+                     *           "after": {
+                     *             "HH": {
+                     *               "setpoint": 50,
+                     *               "deadband": 2,
+                     *               "on_delay_s": 0,
+                     *               "off_delay_s": 0,
+                     *               "latch": true,
+                     *               "source": "GB/T 50493-2019 5.5.2(2)"
+                     *             },
+                     *             "H": {
+                     *               "setpoint": 20,
+                     *               "deadband": 2,
+                     *               "on_delay_s": 0,
+                     *               "off_delay_s": 0,
+                     *               "latch": false,
+                     *               "source": "root"
+                     *             }
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_LimitChangeView_"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4896,7 +6110,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4933,10 +6147,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "sensor": 1,
+                     *       "unit": "%LEL",
+                     *       "resolution": "raw",
+                     *       "ts": [
+                     *         "2026-11-22T05:12:54.481330Z",
+                     *         "2026-11-22T05:12:54.516337Z"
+                     *       ],
+                     *       "more": false,
+                     *       "value": [
+                     *         3.2,
+                     *         27.3
+                     *       ],
+                     *       "quality": [
+                     *         0,
+                     *         0
+                     *       ],
+                     *       "reason": [
+                     *         0,
+                     *         0
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Readings"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4963,7 +6201,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4994,10 +6232,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "code": "CLEAN_LOG",
+                     *           "name": {
+                     *             "zh-CN": "粉尘清扫记录",
+                     *             "en": "dust cleaning record"
+                     *           },
+                     *           "class": "dust",
+                     *           "kind": "counter",
+                     *           "unit": "count",
+                     *           "period_s": 86400,
+                     *           "range_low": 0,
+                     *           "source": "应急管理部令第10号",
+                     *           "certainty": "memory",
+                     *           "states": [],
+                     *           "limits": {}
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_MeasurandView_"];
                 };
             };
-            /** @description Invalid cursor */
+            /** @description The request cannot be understood */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5006,7 +6266,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5041,10 +6301,75 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "alarms": {
+                     *         "open": 1,
+                     *         "unacknowledged": 0,
+                     *         "by_priority": {
+                     *           "1": 0,
+                     *           "2": 0,
+                     *           "3": 1,
+                     *           "4": 0
+                     *         }
+                     *       },
+                     *       "sensors": {
+                     *         "total": 1,
+                     *         "online": 1,
+                     *         "stale": 0
+                     *       },
+                     *       "gateways": {
+                     *         "total": 1,
+                     *         "online": 1
+                     *       },
+                     *       "readings_per_s": 30.2,
+                     *       "decision_ms_p50": 6.9,
+                     *       "store": {
+                     *         "available": true,
+                     *         "lag_s": 0
+                     *       },
+                     *       "journal": {
+                     *         "lag_readings": 0,
+                     *         "free_mib": 8191
+                     *       },
+                     *       "broker": {
+                     *         "connected": true,
+                     *         "listening": true,
+                     *         "faults": []
+                     *       },
+                     *       "raised_today": 1,
+                     *       "alarms_24h": [
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         0,
+                     *         1
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Overview"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5070,10 +6395,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "enterprise": {
+                     *             "id": "acme",
+                     *             "name": "Acme 化工"
+                     *           },
+                     *           "class": "gas",
+                     *           "sensors": 1,
+                     *           "online": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_Coverage_"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5102,10 +6442,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "sensor": 1,
+                     *           "tag": "g03.lel",
+                     *           "readings": 5760,
+                     *           "usable": 0.998,
+                     *           "good": 0.991
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_Quality_"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5123,7 +6476,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5152,10 +6505,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "kind": "limit",
+                     *           "level": "H",
+                     *           "priority": 3,
+                     *           "alarms": 1,
+                     *           "unacknowledged": 0
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_AlarmCountView_"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5173,7 +6539,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5199,10 +6565,67 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "now": "2026-11-22T05:12:57.239606Z",
+                     *       "state": "ok",
+                     *       "version": "0.1.0",
+                     *       "parts": [
+                     *         {
+                     *           "name": "store",
+                     *           "state": "ok",
+                     *           "title": {
+                     *             "zh-CN": "数据库",
+                     *             "en": "Database"
+                     *           },
+                     *           "text": {
+                     *             "zh-CN": "正常，滞后 0.0 秒",
+                     *             "en": "well, 0.0 s behind"
+                     *           }
+                     *         },
+                     *         {
+                     *           "name": "broker",
+                     *           "state": "ok",
+                     *           "title": {
+                     *             "zh-CN": "消息代理",
+                     *             "en": "Broker"
+                     *           },
+                     *           "text": {
+                     *             "zh-CN": "已连接",
+                     *             "en": "connected"
+                     *           }
+                     *         },
+                     *         {
+                     *           "name": "journal",
+                     *           "state": "ok",
+                     *           "title": {
+                     *             "zh-CN": "日志",
+                     *             "en": "Journal"
+                     *           },
+                     *           "text": {
+                     *             "zh-CN": "余量 8191 MiB",
+                     *             "en": "8191 MiB left"
+                     *           }
+                     *         },
+                     *         {
+                     *           "name": "judge",
+                     *           "state": "ok",
+                     *           "title": {
+                     *             "zh-CN": "判断",
+                     *             "en": "Judging"
+                     *           },
+                     *           "text": {
+                     *             "zh-CN": "每秒 1 条读数，判断用时中位数 6.9 毫秒",
+                     *             "en": "1 readings/s, median 6.9 ms from receipt to verdict"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["SystemHealth"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5249,10 +6672,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "receipt": {
+                     *         "boot": "b7",
+                     *         "stored": 3,
+                     *         "ts": 1795324377317
+                     *       },
+                     *       "rejected": {
+                     *         "boot": "b7",
+                     *         "seq": 3,
+                     *         "errors": [
+                     *           {
+                     *             "path": "readings[1].s",
+                     *             "reason": "this gateway has no sensor 'g99'; register it, or correct the gateway's mapping"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["TelemetryAnswer"];
                 };
             };
-            /** @description Wrong gateway credentials */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5279,7 +6721,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Too many live connections */
+            /** @description Too many failed sign-ins */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5288,7 +6730,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The service is stopping */
+            /** @description The database is not available */
             503: {
                 headers: {
                     [name: string]: unknown;
