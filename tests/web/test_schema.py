@@ -19,8 +19,10 @@ NODE = shutil.which("node", path=f"{ROOT / '.venv/node'}:{ROOT / '.venv/bin'}") 
 
 def shapes(types: str) -> str:
     """What the web uses of them: the shapes, without prose and examples."""
-    inside = types.split("export interface components {")[1].split("export type $defs")[0]
-    return re.sub(r"\s+", " ", re.sub(r"/\*\*.*?\*/", "", inside, flags=re.S))
+    inside = types.split("export interface components {")[1].split("export type $defs", maxsplit=1)[
+        0
+    ]
+    return re.sub(r"\s+", " ", re.sub(r"/\*\*.*?\*/", "", inside, flags=re.DOTALL))
 
 
 def test_the_types_of_the_web_are_made_from_the_openapi_document(tmp_path: Path) -> None:
