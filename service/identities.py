@@ -7,12 +7,13 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
+import structlog
 from pydantic import SecretStr
 
 from api.accounts import Directory
 from api.passwords import hash_password
 from api.tokens import hash_token
-from service.standby import Standby
+from service.standby import Standby, StandbyDamaged
 from store.accounts import Accounts, Token, User, add_token, add_user, load_accounts, revoke_token
 from store.audit import Actor
 from store.database import Database, DatabaseUnavailable
@@ -21,6 +22,8 @@ from store.refusals import NotFound
 ADMIN: Final = "admin"
 LOCAL_TOKEN: Final = "command-line"  # noqa: S105 - a name
 PASSWORD_BYTES: Final = 12
+
+log = structlog.get_logger(__name__)
 
 
 class Identities:
@@ -63,7 +66,7 @@ class Identities:
 
     async def _find_local_token(self, actor: Actor) -> None:
         """The kept token, if it still opens the door; else a new one in its place."""
-        kept = self._standby.load_token()
+        kept = self._kept_token()
         known = (await load_accounts(self._database, now=actor.at)).tokens
         if kept is not None and hash_token(kept) in known:
             self.local_token = kept
@@ -88,11 +91,26 @@ class Identities:
         await asyncio.to_thread(self._standby.save_accounts, accounts.to_bytes())
 
     def load_copy(self) -> None:
-        """Take the standby copy, where there is one."""
-        data = self._standby.load_accounts()
+        """Take the standby copy, where there is one that can be used.
+
+        Raises:
+            service.standby.StandbyNewer: a newer version wrote it.
+        """
+        try:
+            data = self._standby.load_accounts()
+        except StandbyDamaged as error:
+            log.error("standby.damaged", reason=str(error))
+            data = None
         if data is not None:
             self.directory.replace(Accounts.from_bytes(data))
-        self.local_token = self._standby.load_token()
+        self.local_token = self._kept_token()
+
+    def _kept_token(self) -> str | None:
+        try:
+            return self._standby.load_token()
+        except StandbyDamaged as error:
+            log.error("standby.damaged", reason=str(error))
+            return None
 
     async def load_or_copy(self, admin_password: SecretStr | None) -> None:
         """`load`, or the copy while the database is away."""

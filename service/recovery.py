@@ -20,8 +20,6 @@ from store.journal import Journal
 from store.migrate import MigrationChanged, SchemaNewer, migrate
 from store.writer import Recovered, open_epoch, record_hole, recover
 
-FIRST_START_WAIT_S: Final = 60.0
-"""A very first start without the database waits this long for it."""
 RETRY_S: Final = 0.5
 
 log = structlog.get_logger(__name__)
@@ -37,16 +35,26 @@ async def recover_fold(
     standby: Standby,
     *,
     migrate_first: bool,
+    wait_s: float,
     clock: Callable[[], int],
 ) -> Fold:
     """Find the newest state this journal can be folded from.
+
+    Args:
+        journal: what is folded on.
+        database: asked first.
+        standby: asked where the database does not answer.
+        migrate_first: bring the schema up to date.
+        wait_s: how long to wait for the database where there is no copy.
+        clock: µs UTC.
 
     Raises:
         CannotStart: the schema or the standby copy is of a newer version, or there is neither
             database nor copy.
     """
     copy = _load_copy(standby)
-    deadline = clock() + round(FIRST_START_WAIT_S * 1_000_000)
+    waited = False
+    deadline = clock() + round(wait_s * 1_000_000)
     while True:
         try:
             recovered = await meet_database(
@@ -55,13 +63,15 @@ async def recover_fold(
         except DatabaseUnavailable as error:
             if copy is not None and copy.journal_id == journal.id:
                 log.error("database.unavailable", reason=str(error), going_on_with="standby copy")
-                return Fold.restore(copy.data)
+                return _restored(copy.data, "the standby copy's")
             if clock() >= deadline:
                 raise CannotStart(
                     f"{error}; this is the first start on this data directory, so there is no "
                     "copy to work from: start PostgreSQL or mend VEDETTE_DATABASE_URL"
                 ) from error
-            log.warning("database.waiting", reason=str(error))
+            if not waited:
+                log.warning("database.waiting", reason=str(error), at_most_s=wait_s)
+            waited = True
             await asyncio.sleep(RETRY_S)
             continue
         return _fold_of(recovered)
@@ -145,4 +155,13 @@ def store_start(recovered: Recovered) -> StoreStart:
 def _fold_of(recovered: Recovered) -> Fold:
     if recovered.checkpoint is None:
         return Fold.empty()
-    return Fold.restore(recovered.checkpoint)
+    return _restored(recovered.checkpoint, "the database's")
+
+
+def _restored(checkpoint: bytes, whose: str) -> Fold:
+    try:
+        return Fold.restore(checkpoint)
+    except ValueError as error:
+        raise CannotStart(
+            f"{whose} {error}; run the version that wrote it, or restore a backup"
+        ) from error

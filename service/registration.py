@@ -21,7 +21,7 @@ from domain.entries import Entry, EntryKind
 from domain.wire import SensorRef
 from ingest import GatewayTags
 from service.spine import Spine
-from service.standby import Standby
+from service.standby import Standby, StandbyDamaged
 from store.audit import Actor
 from store.database import Database, DatabaseUnavailable
 from store.gateways import load_credentials, set_credential
@@ -69,8 +69,16 @@ class Registration:
         await asyncio.to_thread(self._standby.save_registry, copy)
 
     def load_copy(self) -> bool:
-        """Take the standby copy instead; False when there is none."""
-        data = self._standby.load_registry()
+        """Take the standby copy instead; False when there is none that can be used.
+
+        Raises:
+            service.standby.StandbyNewer: a newer version wrote it.
+        """
+        try:
+            data = self._standby.load_registry()
+        except StandbyDamaged as error:
+            log.error("standby.damaged", reason=str(error))
+            return False
         if data is None:
             return False
         copy = msgspec.msgpack.decode(data, type=_Copy)

@@ -12,7 +12,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -30,6 +30,7 @@ from service.upkeep import keep_rolled, keep_short, notice_edits
 from service.watchdog import feed_watchdog, notify_systemd, send_heartbeats, watchdog_interval_s
 from service.wiring import Parts, wire
 from store.database import Database
+from store.journal import JournalUnavailable
 from store.retention import Keep
 
 __all__ = ["CannotStart", "Running", "serve"]
@@ -40,6 +41,7 @@ SESSION_S: Final = 30.0
 """A start without a session with the broker after this says so, and goes on trying."""
 
 log = structlog.get_logger(__name__)
+Built = TypeVar("Built")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,9 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
-        parts = await wire(settings, broker, stack, migrate_first=migrate_first)
+        parts = await _unless(stopping, wire(settings, broker, stack, migrate_first=migrate_first))
+        if parts is None:
+            return
         if on_ingest is not None:
             on_ingest(parts.ingest)
         async with asyncio.TaskGroup() as group:
@@ -85,7 +89,8 @@ async def serve(
             tasks.start("journal", parts.spine.write_journal())
             tasks.start("fold", parts.spine.fold_entries())
             tasks.start("store", parts.storer.run(parts.database, parts.begin))
-            await parts.registration.enforce(parts.spine)
+            with suppress(JournalUnavailable):  # full: the task `edits` tries again for ever
+                await parts.registration.enforce(parts.spine)
             _start_edges(tasks, parts, settings)
             await _let_gateways_in(parts, broker, stopping)
             url = url_of(parts.listener)
@@ -158,6 +163,19 @@ async def _let_gateways_in(parts: Parts, broker: BrokerAccess, stopping: asyncio
         await _first_of(session.ready, stopping)
     if session.ready.is_set():
         await broker.admit()
+
+
+async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, Built]) -> Built | None:
+    """What `work` gives, or None if a stop was asked for first: it may wait for the database."""
+    working = asyncio.ensure_future(work)
+    told = asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait([working, told], return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
+    finally:
+        told.cancel()
+        working.cancel()
+        await asyncio.wait([working])
 
 
 async def _first_of(*events: asyncio.Event) -> None:

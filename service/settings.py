@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from service import setting_checks
+
+
+class UnknownSetting(Exception):
+    """The environment names settings that do not exist."""
 
 
 def default_data_dir() -> Path:
@@ -38,14 +44,14 @@ class Settings(BaseSettings):
         "embedded servers' files. Default /var/lib/vedette as root, else "
         "${XDG_DATA_HOME:-~/.local/share}/vedette.",
     )
-    database_url: SecretStr = Field(
+    database_url: Annotated[SecretStr, AfterValidator(setting_checks.database_url)] = Field(
         default=SecretStr("postgresql://vedette@127.0.0.1:5432/vedette"),
         description="PostgreSQL 15-18, with or without TimescaleDB.",
     )
     database_connections: int = Field(
         default=8, ge=3, le=100, description="Size of the connection pool (connections)."
     )
-    mqtt_url: SecretStr = Field(
+    mqtt_url: Annotated[SecretStr, AfterValidator(setting_checks.mqtt_url)] = Field(
         default=SecretStr("mqtt://127.0.0.1:1883"),
         description="Broker, as mqtt://user:password@host:port or mqtts://...; the user needs "
         "read on vedette/v1/+/+ and write on the down topics.",
@@ -75,7 +81,7 @@ class Settings(BaseSettings):
     session_hours: float = Field(
         default=12.0, gt=0, le=720, description="Life of a sign-in without activity (hours)."
     )
-    journal_url: str | None = Field(
+    journal_url: Annotated[str | None, AfterValidator(setting_checks.journal_url)] = Field(
         default=None,
         description="Journal, as sqlite:///path. Default: journal.sqlite in the data directory.",
     )
@@ -89,6 +95,13 @@ class Settings(BaseSettings):
         default=False,
         description="Never trim the journal, so that everything can be folded again from the "
         "first entry: for audits and tests. It then grows up to journal_max_mib.",
+    )
+    database_wait_s: float = Field(
+        default=60.0,
+        ge=0,
+        le=3600,
+        description="How long a start that has no copy to work from (the first one on a data "
+        "directory) waits for the database (s).",
     )
     batch_readings: int = Field(
         default=4000, ge=1, le=100_000, description="A batch is closed at this many readings."
@@ -108,10 +121,10 @@ class Settings(BaseSettings):
     alarm_days: int = Field(
         default=1826, ge=1826, description="Retention of alarms and acts (days); five years."
     )
-    time_zone: str = Field(
+    time_zone: Annotated[str, AfterValidator(setting_checks.time_zone)] = Field(
         default="Asia/Shanghai", description="Zone in which a day begins, for daily figures."
     )
-    heartbeat_url: str | None = Field(
+    heartbeat_url: Annotated[str | None, AfterValidator(setting_checks.heartbeat_url)] = Field(
         default=None,
         description="Called (HTTP GET) while the service is healthy, so that somebody outside "
         "notices when it is not.",
@@ -145,8 +158,23 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         del dotenv_settings, file_secret_settings
-        toml = TomlConfigSettingsSource(settings_cls, os.environ.get("VEDETTE_CONFIG"))
-        return init_settings, env_settings, toml
+        file = os.environ.get("VEDETTE_CONFIG")
+        if file:
+            Path(file).open("rb").close()  # pydantic would pass over one that is not there
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file or None)
+
+    @classmethod
+    def read(cls, **given: Any) -> Settings:
+        """The settings, with what the command line gives on top.
+
+        Raises:
+            pydantic.ValidationError: values that cannot be, names the file has too many.
+            UnknownSetting: names the environment has too many.
+            OSError, ValueError: the settings file cannot be read.
+        """
+        if unknown := setting_checks.unknown_variables(os.environ, cls.model_fields):
+            raise UnknownSetting("; ".join(unknown))
+        return cls(**given)
 
     @property
     def journal(self) -> str:

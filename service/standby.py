@@ -49,6 +49,11 @@ class Standby:
         self._save("checkpoint", msgspec.msgpack.encode(checkpoint))
 
     def load_checkpoint(self) -> Checkpoint | None:
+        """The last checkpoint the database confirmed; None when there is none.
+
+        Raises:
+            StandbyNewer, StandbyDamaged: it cannot be used.
+        """
         data = self._load("checkpoint")
         return None if data is None else msgspec.msgpack.decode(data, type=Checkpoint)
 

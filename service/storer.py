@@ -164,7 +164,22 @@ class Storer:
             return
         self._wake.clear()
         if not self._queue and not self.behind:
-            await self._wake.wait()
+            await self._rest(database)
+
+    async def _rest(self, database: Database) -> None:
+        """Wait for news; where none comes, checkpoint what is stored.
+
+        Nothing new comes from a full journal, and it is trimmed behind checkpoints only: without
+        these it would stay full for ever.
+        """
+        try:
+            async with asyncio.timeout(self._checkpoint_us / 1_000_000):
+                await self._wake.wait()
+        except TimeoutError:
+            state = self._live().snapshot()
+            all_stored = state.position == self.committed
+            if all_stored and not self._keep_journal and self._journal.first <= self.committed:
+                await self._checkpoint(database, state)
 
     async def drained(self) -> None:
         """Wait until everything folded so far is in the database."""
@@ -253,6 +268,15 @@ class Storer:
             await self._checkpointed(
                 state, Checkpoint(self._journal.id, change.position, checkpoint)
             )
+
+    async def _checkpoint(self, database: Database, state: FoldState) -> None:
+        checkpoint = await asyncio.to_thread(Fold.from_snapshot(state).checkpoint)
+        stored = Checkpoint(self._journal.id, state.position, checkpoint)
+        await commit(
+            database,
+            Commit(stored.journal_id, stored.position, stored.position, checkpoint=checkpoint),
+        )
+        await self._checkpointed(state, stored)
 
     async def _checkpointed(self, state: FoldState, checkpoint: Checkpoint) -> None:
         self._base = state

@@ -27,7 +27,7 @@ from service.refused import RefusedKeeper
 from service.registration import NoRegistry, Registration
 from service.settings import Settings
 from service.spine import Spine
-from service.standby import Standby
+from service.standby import Standby, StandbyNewer
 from service.storer import Storer
 from store.database import Database
 from store.journal import Journal, JournalNewer, JournalUnavailable, open_journal
@@ -83,14 +83,21 @@ async def wire(
             await meet_database(journal, database, migrate_first=migrate_first, clock=now_us)
         )
 
-    fold = await recover_fold(journal, database, standby, migrate_first=migrate_first, clock=now_us)
+    fold = await recover_fold(
+        journal,
+        database,
+        standby,
+        migrate_first=migrate_first,
+        wait_s=settings.database_wait_s,
+        clock=now_us,
+    )
     registration = Registration(database, standby, clock=now_us)
     identities = Identities(database, standby, clock=now_us)
     try:
         await registration.load_or_copy()
-    except NoRegistry as error:
+        await identities.load_or_copy(settings.admin_password)
+    except (NoRegistry, StandbyNewer) as error:
         raise CannotStart(str(error)) from error
-    await identities.load_or_copy(settings.admin_password)
 
     metrics = Metrics()
     feed = Feed(history=history_of(database), origin=fold.position)

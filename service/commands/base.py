@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from service.control import NoService, Refused
-from service.settings import Settings
+from service.settings import Settings, UnknownSetting
 
 app = typer.Typer(
     name="vedette",
@@ -38,15 +40,37 @@ def settings(**overrides: Any) -> Settings:
     """Settings with the command line's own values on top; wrong ones end the command (2)."""
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**given)
+        return Settings.read(**given)
     except ValidationError as error:
         wrong = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}"
+            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {_reason(item)}"
             for item in error.errors(include_url=False, include_input=False)
         )
         fail(f"{wrong} (see docs/settings.md)", code=2)
+    except UnknownSetting as error:
+        fail(f"{error} (see docs/settings.md)", code=2)
+    except (OSError, ValueError) as error:  # tomllib's errors and bad UTF-8 are ValueErrors
+        fail(f"the settings file that VEDETTE_CONFIG names cannot be read: {error}", code=2)
+
+
+def _reason(item: ErrorDetails) -> str:
+    if item["type"] == "extra_forbidden":
+        return "there is no such setting"
+    return item["msg"].removeprefix("Value error, ")
+
+
+def made_data_dir(chosen: Settings, *, mode: int) -> None:
+    """Make the data directory, or end the command with a line that says why it cannot be (1)."""
+    path = chosen.data_dir
+    try:
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
     except OSError as error:
-        fail(f"the settings file cannot be read: {error}", code=2)
+        fail(
+            f"the data directory {path} cannot be used: {error.strerror}; choose another with "
+            "--data-dir or VEDETTE_DATA_DIR"
+        )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 import uvloop
 
 from service import logs
-from service.commands.base import DataDir, app, failing_on, settings
+from service.commands.base import DataDir, app, failing_on, made_data_dir, settings
 from service.demo import DemoOptions, run_demo
 from service.embedded import AlreadyRunning, NoAccount, NoPlace, ServerFailed
 from service.http import PortTaken
@@ -36,6 +36,7 @@ def demo_command(
     Ctrl-C stops all of it; the data is there again at the next start.
     """
     chosen = settings(data_dir=data_dir, http_port=port)
+    made_data_dir(chosen, mode=0o711)  # the embedded servers' account passes through
     logs.configure("warning" if chosen.log_level == "info" else chosen.log_level, chosen.log_format)
     options = DemoOptions(mqtt_port=mqtt_port, sites=sites, simulate=not no_simulate)
     with failing_on(CannotStart, PortTaken, ServerFailed, AlreadyRunning, NoAccount, NoPlace):

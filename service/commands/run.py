@@ -10,7 +10,7 @@ import uvloop
 
 from service import logs
 from service.brokers import WrongBrokerUrl, client_id, foreign_broker
-from service.commands.base import DataDir, app, fail, failing_on, settings
+from service.commands.base import DataDir, app, fail, failing_on, made_data_dir, settings
 from service.http import PortTaken
 from service.run import CannotStart, Running, serve
 from store.database import Database, DatabaseUnavailable
@@ -34,6 +34,7 @@ def run_command(
     """Run the service against the configured PostgreSQL and MQTT broker."""
     chosen = settings(data_dir=data_dir, http_port=port)
     _check_roles(only)
+    made_data_dir(chosen, mode=0o700)
     logs.configure(chosen.log_level, chosen.log_format)
     with failing_on(CannotStart, PortTaken, WrongBrokerUrl):
         broker = foreign_broker(
