@@ -17,7 +17,7 @@ from api.alarm_views import AlarmView, sentences
 from api.answers import Json, Page, Texts, Time, microseconds, rfc3339
 from api.documented import answers
 from api.edge import Ask, Asking
-from api.lists import Cursor, Limit
+from api.lists import Cursor, Limit, ParentId
 from api.problems import Problem
 from api.situation import UNACKNOWLEDGED
 from store.alarms import AlarmFilter, get_alarm, list_alarms
@@ -58,11 +58,11 @@ async def alarms(  # noqa: PLR0913, PLR0917 - one query parameter each
     ask: Asking,
     state: Literal["open", "unacknowledged", "closed"] | None = None,
     level: Level | None = None,
-    kind: Annotated[str | None, Query(max_length=20)] = None,
+    kind: Annotated[str | None, Query(pattern="^[a-z_]{1,20}$")] = None,
     priority: Annotated[int | None, Query(ge=1, le=4)] = None,
-    enterprise: str | None = None,
-    site: str | None = None,
-    gateway: str | None = None,
+    enterprise: ParentId = None,
+    site: ParentId = None,
+    gateway: ParentId = None,
     sensor: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,

@@ -20,6 +20,9 @@ Text = Annotated[
     str | None, Query(max_length=100, description="Part of the id or name, in any case.")
 ]
 Id = Annotated[str, Path(pattern=f"^{ID_PATTERN.pattern}$")]
+ParentId = Annotated[
+    str | None, Query(pattern=f"^{ID_PATTERN.pattern}$", description="Only what belongs to it.")
+]
 GatewayId = Annotated[str, Path(pattern=f"^{ID_PATTERN.pattern}$")]
 SensorId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 

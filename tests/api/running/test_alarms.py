@@ -139,3 +139,10 @@ def test_an_unknown_alarm_is_not_found(olga: httpx.Client) -> None:
         assert olga.get(f"/alarms/{id_}").status_code == 404
         assert olga.get(f"/alarms/{id_}/timeline").status_code == 404
         assert olga.post(f"/alarms/{id_}/acknowledge", json={}).status_code == 404
+
+
+def test_a_filter_that_can_match_nothing_is_refused(olga: httpx.Client) -> None:
+    for query in ({"kind": "a\x00"}, {"site": "\x00"}, {"enterprise": "no spaces"}, {"level": "X"}):
+        answer = olga.get("/alarms", params=query)
+        assert answer.status_code == 422, query
+        assert answer.json()["errors"]

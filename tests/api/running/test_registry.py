@@ -45,6 +45,7 @@ def test_a_part_of_the_county_is_made_changed_and_removed(root: httpx.Client) ->
         ("/sites", {"id": "s9", "name": "X", "enterprise": "nobody"}, 422),
         ("/sites", {"id": "s9", "name": "", "enterprise": "acme"}, 422),
         ("/sites", {"id": "s9", "name": "X", "enterprise": "acme", "latitude": 91}, 422),
+        ("/sites", {"id": "s9", "name": "X", "enterprise": "acme", "kind": "a\x00b"}, 422),
         ("/gateways", {"id": "g/9", "site": "acme-1"}, 422),
         ("/gateways", {"id": "g9", "site": "nowhere"}, 422),
         ("/sensors", {"gateway": "nobody", "tag": "t", "measurand": "GAS_LEL"}, 422),
