@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from domain.readings import NO_SEQUENCE, MessageColumns, ReadingBatch
+from domain.readings import NO_SEQUENCE, MessageColumns, ReadingBatch, Reason
 
 
 class ReadingColumns(NamedTuple):
@@ -94,6 +94,23 @@ class BatchBuilder:
         self._value += readings.value
         self._quality += readings.quality
         self._reason += readings.reason
+
+    def last_lacks_times(self) -> bool:
+        """Whether a reading of the newest message has no time but that of its reception."""
+        count = self._count[-1]
+        return count > 0 and any(
+            reason & Reason.NO_DEVICE_TIME for reason in self._reason[-count:]
+        )
+
+    def remove_last(self) -> None:
+        """Take the newest message back out."""
+        for column in (
+            self._gateway, self._received, self._sent, self._sequence, self._boot, self._backfill,
+        ):  # fmt: skip
+            column.pop()
+        if count := self._count.pop():
+            for readings in (self._sensor, self._time, self._value, self._quality, self._reason):
+                del readings[-count:]
 
     def build(self) -> ReadingBatch:
         """Everything added, as columns."""

@@ -14,6 +14,7 @@ from typing import Final
 
 from domain.building import ReadingColumns
 from domain.readings import NO_TIME
+from domain.sequence import SequenceTracker
 from domain.wire import Cause, MalformedMessage, MessageHead, Rejection, decode, peek_sequence
 from ingest.batching import Answer, Batch
 from ingest.gateways import GatewayRecord, GatewayTags
@@ -42,10 +43,14 @@ class Intake:
     """Reads messages into batches and keeps the counts.
 
     Args:
+        sequences: What is settled already; read only.
         quarantine: Told of every message refused, wholly or in part; must not block.
     """
 
-    def __init__(self, quarantine: Callable[[Quarantined], None]) -> None:
+    def __init__(
+        self, sequences: SequenceTracker, quarantine: Callable[[Quarantined], None]
+    ) -> None:
+        self._sequences = sequences
         self._quarantine = quarantine
         self.figures = IngestFigures()
 
@@ -59,7 +64,12 @@ class Intake:
         topic: str | bytes,
         backfill: bool,  # noqa: FBT001
     ) -> MessageHead | MalformedMessage:
-        """Add one message to the batch; what is refused of it is noted, never raised."""
+        """Add one message to the batch; what is refused of it is noted, never raised.
+
+        A message whose `seq` is settled is a copy, or comes from a gateway that counts anew
+        without a new `boot`. Readings with their own times are told apart by these, so they are
+        taken; readings that have none but the time we received them would be doubled.
+        """
         figures = self.figures
         figures.messages += 1
         record.heard(payload, received)
@@ -81,6 +91,14 @@ class Intake:
             self.refuse(record.id, record, _text(topic), received, (fault.rejection,), payload)
             return fault
         batch.heard.add(gateway.number)
+        if (
+            head.seq is not None
+            and self._sequences.seen(gateway.number, head.boot, head.seq)
+            and batch.builder.last_lacks_times()
+        ):
+            batch.builder.remove_last()
+            figures.repeated += 1
+            return head
         record.readings += head.readings_accepted
         figures.readings += head.readings_accepted
         if head.errors:

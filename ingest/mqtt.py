@@ -109,6 +109,11 @@ class MqttSession:
             await asyncio.sleep(backoff_s * random.uniform(0.5, 1.0))  # noqa: S311 not a secret
             backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
 
+    @property
+    def in_hand(self) -> int:
+        """Messages of this connection that are not acknowledged yet."""
+        return 0 if self._wire is None else self._wire.in_hand
+
     def acknowledge(self, connection: int, packet_ids: Sequence[int]) -> None:
         """Tell the broker that these messages are taken care of.
 
@@ -232,6 +237,11 @@ class _Wire(asyncio.Protocol):
     def unsent_bytes(self) -> int:
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
+    @property
+    def in_hand(self) -> int:
+        """Packet ids not acknowledged yet."""
+        return len(self._unacknowledged)
+
     def acknowledge(self, packet_ids: NDArray[np.uint16]) -> None:
         self._unacknowledged.difference_update(packet_ids.tolist())
         self.send(packets.acknowledgements(packet_ids))
@@ -279,19 +289,20 @@ class _Wire(asyncio.Protocol):
     def _hand_on(self, deliveries: list[Delivery]) -> None:
         """Hand on all but copies of messages we still have in hand.
 
-        A packet id belongs to one message until we acknowledge it (2.3.1), so a second delivery
-        under it is the same message, sent again because we took long.
+        A copy is sent again on this connection because we took long; it has the packet id of a
+        message in hand and says that it is a copy. The id alone proves nothing: it should belong
+        to one message until we acknowledge it (2.3.1), but mosquitto 2.0 counts on and comes round
+        after 65,535, whatever is still in hand.
         """
         known = self._unacknowledged
         ids = [delivery.packet_id for delivery in deliveries if delivery.packet_id]
-        if known.isdisjoint(ids) and len(set(ids)) == len(ids):
-            known.update(ids)
-        else:
+        if not known.isdisjoint(ids):
             deliveries = [
                 delivery
                 for delivery in deliveries
-                if not delivery.packet_id or _add_new(known, delivery.packet_id)
+                if not (delivery.duplicate and delivery.packet_id in known)
             ]
+        known.update(ids)
         self._deliver(deliveries)
 
     def _control(self, control: Control) -> None:
@@ -307,11 +318,3 @@ class _Wire(asyncio.Protocol):
                 future.exception()  # who waits for it hears of it; nobody has to
         if self._transport is not None:
             self._transport.abort()
-
-
-def _add_new(known: set[int], number: int) -> bool:
-    """Add the number; False if it was there."""
-    if number in known:
-        return False
-    known.add(number)
-    return True

@@ -47,6 +47,8 @@ class Delivery(NamedTuple):
     packet_id: int
     """0 for QoS 0, which is not acknowledged."""
     retained: bool
+    duplicate: bool
+    """The broker says that it has sent this before (DUP, 3.3.1.1)."""
 
 
 class Control(NamedTuple):
@@ -127,6 +129,7 @@ def _delivery(data: bytes, header: int, body: int, stop: int) -> Delivery:
         data[start:stop],
         data[topic_end] << 8 | data[topic_end + 1] if header & 0x06 else 0,
         bool(header & 0x01),
+        bool(header & 0x08),
     )
 
 

@@ -36,6 +36,9 @@ from ingest.topics import FILTERS, PROBE_TOPIC, Channel, Routes, rejected_topic
 from store.journal import JournalUnavailable
 
 _ORDER_EVERY_S: Final = 0.05
+MOST_IN_HAND: Final = 30_000
+"""Messages taken and not acknowledged: half of what packet ids can tell apart. They are released
+by the age of their batch, so nothing waits for this number."""
 _OVERHEAD: Final = 200
 """Bytes a message takes beside its payload, about."""
 
@@ -118,7 +121,7 @@ class Ingest:
         self.session: MqttSession | None = None
         self._routes = Routes()
         self._records: dict[int, GatewayRecord] = {}
-        self._intake = Intake(quarantine)
+        self._intake = Intake(sequences, quarantine)
         self._batching = Batching(
             sink,
             self._settle,
@@ -273,9 +276,7 @@ class Ingest:
         if seq is None:
             self._add(message)
         elif self.sequences.seen(number, boot, seq):
-            self.figures.repeated += 1
-            self._receipts.owe([(number, message.record.id)])
-            self._acknowledge_now(message.connection, message.delivery)
+            self._add(message)  # a copy of what is durable keeps nobody waiting
         else:
             size = len(message.delivery.payload) + _OVERHEAD
             for ready in self._order.arrange(number, boot, seq, message, size):
@@ -349,10 +350,10 @@ class Ingest:
     def _hold_back_if_full(self) -> None:
         if self.session is None:
             return
-        waiting = self.waiting_bytes
-        if waiting > self._timing.most_bytes:
+        waiting, in_hand = self.waiting_bytes, self.session.in_hand
+        if waiting > self._timing.most_bytes or in_hand > MOST_IN_HAND:
             self.session.hold_back(hold=True)
-        elif waiting < self._timing.most_bytes // 2:
+        elif waiting < self._timing.most_bytes // 2 and in_hand < MOST_IN_HAND // 2:
             self.session.hold_back(hold=False)
 
     async def _keep_order(self) -> None:

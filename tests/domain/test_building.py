@@ -62,3 +62,16 @@ def test_a_built_batch_is_not_changed_by_what_is_added_later() -> None:
     batch = builder.build()
     add(builder, 2, boot=None, seq=None)
     assert batch.to_bytes() == before
+
+
+def test_the_newest_message_can_be_taken_back_out() -> None:
+    builder, kept = BatchBuilder(), BatchBuilder()
+    for each in (builder, kept):
+        add(each, 1, 2, boot="b1", seq=1)
+    add(builder, 3, 4, boot="b1", seq=2)
+    assert builder.last_lacks_times()
+    builder.remove_last()
+    add(builder, boot="b1", seq=3)
+    assert not builder.last_lacks_times()
+    builder.remove_last()
+    assert builder.build().to_bytes() == kept.build().to_bytes()

@@ -73,6 +73,8 @@ class Scene:
         self.journal = journal
         self.gate = asyncio.Event()
         self.gate.set()
+        self.disk_s = 0.0
+        """How long the disk takes for a batch."""
         self.offered = 0
         self.quarantined: list[Quarantined] = []
         self.ingest = Ingest(
@@ -94,6 +96,7 @@ class Scene:
     async def _keep(self, batch: ReadingBatch) -> None:
         self.offered += 1
         await self.gate.wait()
+        await asyncio.sleep(self.disk_s)
         await self.journal.append([Entry(EntryKind.BATCH, batch.to_bytes())])
 
     async def kept(self, number: int = 1) -> list[int]:
