@@ -22,7 +22,7 @@ MESSAGES = 150_000
 def test_more_messages_in_hand_than_packet_ids_lose_none(broker: Broker, data_dir: Path) -> None:
     async def run() -> None:
         async with broker, ingesting(broker, data_dir / "journal.db") as stage:
-            stage.disk_s = 0.15  # slow enough that mosquitto runs far ahead of what we acknowledge
+            stage.disk_s = 0.4  # slow enough that mosquitto runs far ahead of what we acknowledge
             plan = LoadPlan(
                 gateways=tuple(
                     LoadGateway(gateway=f"gw{k}", login=Login(f"gw{k}", PASSWORD), tags=("t1", "t2"))
