@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 
 import asyncpg
 
+from store.chunks import Chunks
 from store.connection import prepare_connection
 from store.partitions import Partitions
 from store.storage import Storage, read_storage
@@ -44,6 +45,7 @@ class Database:
     Attributes:
         available: whether the newest attempt to use it reached the server; False before any.
         partitions: the time partitions known here (plain storage).
+        chunks: the chunks known here (TimescaleDB).
     """
 
     def __init__(self, pool: asyncpg.Pool, *, timeout_s: float) -> None:
@@ -52,6 +54,7 @@ class Database:
         self._storage: Storage | None = None
         self.available = False
         self.partitions = Partitions()
+        self.chunks = Chunks()
 
     @classmethod
     async def connect(

@@ -68,6 +68,8 @@ async def forget_old(database: Database, keep: Keep, *, now: int) -> Forgotten:
     dropped: list[str] = []
     rows = 0
     async with database.connection() as connection:
+        if storage.policies:
+            await _bound_refreshes(connection, max(raw, cuts["readings_1m"]), now=now)
         for table, cut in cuts.items():
             if storage.hypertables:
                 dropped += await _drop_chunks(connection, table, cut)
@@ -133,27 +135,75 @@ async def _drop_partitions(
 
 
 async def _drop_chunks(connection: Connection, table: str, cut: int) -> list[str]:
-    rows = await connection.fetch(
-        "SELECT drop_chunks($1::regclass, older_than => $2::timestamptz)::text AS chunk",
-        table,
+    ends = [row["range_end"] for row in await connection.fetch(_CHUNK_ENDS, table, cut)]
+    dropped: list[str] = []
+    for end in [*ends[CHUNKS_AT_ONCE - 1 : -1 : CHUNKS_AT_ONCE], *ends[-1:]]:
+        try:
+            async with connection.transaction():
+                await connection.execute("SET LOCAL lock_timeout = '1s'")
+                rows = await connection.fetch(
+                    "SELECT drop_chunks($1::regclass, older_than => $2::timestamptz)::text AS chunk",
+                    table,
+                    end,
+                )
+        except asyncpg.LockNotAvailableError:
+            break
+        dropped += [row["chunk"] for row in rows]
+    return dropped
+
+
+CHUNKS_AT_ONCE: Final = 100
+"""Chunks dropped by one transaction: each holds locks until its end, for which room is limited."""
+
+# Also of a continuous aggregate, whose chunks belong to a hypertable with a made-up name.
+_CHUNK_ENDS: Final = """
+SELECT range_end FROM timescaledb_information.chunks
+WHERE hypertable_name = coalesce(
+    (SELECT materialization_hypertable_name::text
+     FROM timescaledb_information.continuous_aggregates WHERE view_name = $1), $1)
+  AND range_end <= $2 ORDER BY range_end
+"""
+
+
+async def _bound_refreshes(connection: Connection, cut: int, *, now: int) -> None:
+    """Have continuous aggregates follow late rows as far back as nothing was ever forgotten.
+
+    No further: a refresh of a time whose raw readings are gone would take the roll-up with them.
+    """
+    forgotten = await connection.fetchval(
+        "UPDATE spine SET forgotten_through = greatest(forgotten_through, $1::timestamptz) "
+        "RETURNING forgotten_through",
         cut,
     )
-    return [row["chunk"] for row in rows]
+    reach = max(now - forgotten, 2 * DAY_US) // DAY_US - 1
+    await connection.execute(
+        "SELECT (alter_job(job_id, "
+        "config => jsonb_set(config, '{start_offset}', to_jsonb($1::text)))).job_id"
+        " FROM timescaledb_information.jobs WHERE proc_name = 'policy_refresh_continuous_aggregate'"
+        " AND config ->> 'start_offset' IS DISTINCT FROM $1",
+        f"{reach} days",
+    )
 
 
 async def index_closed(database: Database, *, now: int) -> list[str]:
-    """Give finished partitions of raw readings their index by sensor; returns those it made.
+    """Give finished tables of raw readings their index by sensor; returns those it made.
 
-    Plain storage only. Writers are not blocked; an index that was left half-made is made anew.
+    Partitions, and chunks of the Apache edition (the other compresses them by sensor). Writers are
+    not blocked; an index that was left half-made is made anew.
     """
-    if (await database.storage()).hypertables:
+    storage = await database.storage()
+    if storage.policies:
         return []
     made: list[str] = []
     async with database.connection() as connection:
-        for partition in await database.partitions.ending_before(
-            connection, "readings", now - DAY_US
-        ):
-            index = f"{partition.name}_sensor"
+        if storage.hypertables:
+            rows = await connection.fetch(_FINISHED_CHUNKS, now - DAY_US)
+            tables = [row["chunk_name"] for row in rows]
+        else:
+            finished = await database.partitions.ending_before(connection, "readings", now - DAY_US)
+            tables = [partition.name for partition in finished]
+        for table in tables:
+            index = f"{table}_sensor"
             valid = await connection.fetchval(
                 "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)", index
             )
@@ -162,8 +212,13 @@ async def index_closed(database: Database, *, now: int) -> list[str]:
             await connection.execute("SET statement_timeout = 0")
             await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index}")
             await connection.execute(
-                f"CREATE INDEX CONCURRENTLY {index} ON {partition.name} (sensor, ts)",
-                timeout=3600,
+                f"CREATE INDEX CONCURRENTLY {index} ON {table} (sensor, ts)", timeout=3600
             )
             made.append(index)
     return made
+
+
+_FINISHED_CHUNKS: Final = """
+SELECT chunk_name::text FROM timescaledb_information.chunks
+WHERE hypertable_name = 'readings' AND range_end <= $1 ORDER BY range_end
+"""

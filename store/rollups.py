@@ -51,7 +51,10 @@ FROM (
 ON CONFLICT (sensor, bucket) DO UPDATE SET
     readings = EXCLUDED.readings, usable = EXCLUDED.usable, good = EXCLUDED.good,
     low = EXCLUDED.low, high = EXCLUDED.high, mean = EXCLUDED.mean, last = EXCLUDED.last
+WHERE EXCLUDED.readings >= readings_1m.readings
 """
+# A minute never loses readings, but raw ones are forgotten before it is: a reading that comes after
+# that must not put itself in the place of the whole minute. The same holds for hours.
 
 _HOUR: Final = """
 INSERT INTO readings_1h (bucket, sensor, readings, usable, good, low, high, mean, last)
@@ -65,6 +68,7 @@ GROUP BY sensor
 ON CONFLICT (sensor, bucket) DO UPDATE SET
     readings = EXCLUDED.readings, usable = EXCLUDED.usable, good = EXCLUDED.good,
     low = EXCLUDED.low, high = EXCLUDED.high, mean = EXCLUDED.mean, last = EXCLUDED.last
+WHERE EXCLUDED.readings >= readings_1h.readings
 """
 
 

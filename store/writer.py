@@ -31,6 +31,7 @@ from store.future import quarantine_future
 from store.late import merge_rows
 from store.packing import COLUMNS, Rows, kept_rows
 from store.recovery import Recovered, open_epoch, record_hole, recover, save_checkpoint
+from store.storage import Storage
 
 __all__ = [
     "Commit",
@@ -123,10 +124,8 @@ async def commit(database: Database, change: Commit) -> Committed:
         fast = True
         for attempt in range(3):
             try:
-                if not storage.hypertables and len(rows):
-                    now = int(rows.received.max())
-                    await database.partitions.ensure(connection, "readings", rows.ts, now=now)
-                return await _commit_once(connection, change, rows, fast=fast)
+                await _make_room(database, connection, rows, storage)
+                return await _commit_once(connection, change, rows, storage, fast=fast)
             except _Met:
                 fast = False
             except (asyncpg.CheckViolationError, asyncpg.UndefinedTableError):
@@ -136,10 +135,28 @@ async def commit(database: Database, change: Commit) -> Committed:
         raise AssertionError("the merging path cannot meet a row")
 
 
+async def _make_room(
+    database: Database, connection: Connection, rows: Rows, storage: Storage
+) -> None:
+    if not len(rows):
+        return
+    now = int(rows.received.max())
+    if storage.hypertables:
+        await database.chunks.ensure(connection, rows.ts, now=now)
+    else:
+        await database.partitions.ensure(connection, "readings", rows.ts, now=now)
+
+
 async def _commit_once(
-    connection: Connection, change: Commit, rows: Rows, *, fast: bool
+    connection: Connection, change: Commit, rows: Rows, storage: Storage, *, fast: bool
 ) -> Committed:
     async with connection.transaction():
+        if storage.policies:
+            # Late rows of many sensors meet many compressed stretches; refused once, they would
+            # be refused for ever.
+            await connection.execute(
+                "SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0"
+            )
         [spine] = await connection.fetch(
             "SELECT set_config('synchronous_commit', $1, true), journal_id, position, "
             "closing_through FROM spine FOR UPDATE",

@@ -1,4 +1,5 @@
--- Readings: one row a (time, sensor), in a hypertable with one chunk a day.
+-- Readings: one row a (time, sensor), in a hypertable with one chunk a day. Chunks lie in our own
+-- schema, where a role that is no superuser may give them an index when their day is over.
 
 CREATE TABLE readings (
     ts timestamptz NOT NULL,
@@ -11,4 +12,5 @@ CREATE TABLE readings (
     PRIMARY KEY (ts, sensor)
 );
 SELECT create_hypertable('readings', 'ts', chunk_time_interval => INTERVAL '1 day',
-                         create_default_indexes => false);
+                         create_default_indexes => false,
+                         associated_schema_name => current_schema());

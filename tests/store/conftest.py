@@ -25,6 +25,7 @@ import pytest
 
 from store.database import Database
 from store.migrate import migrate
+from store.storage import Storage
 from store.writer import open_epoch
 from tests.store.stretches import JOURNAL, START, T0
 
@@ -39,6 +40,7 @@ class Server:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._template: str | None = None
+        self._made: list[str] = []
 
     def dsn(self, name: str) -> str:
         parts = urlsplit(self._dsn)
@@ -59,20 +61,43 @@ class Server:
             database = await Database.connect(self._template)
             await migrate(database)
             await database.close()
+            await self._seal(urlsplit(self._template).path.strip("/"))
         template = urlsplit(self._template or "").path.strip("/") if migrated else "template0"
         await self.admin(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self._made.append(self.dsn(name))
         return self.dsn(name)
+
+    async def _seal(self, template: str) -> None:
+        """Let nobody in: TimescaleDB's workers visit every database, and one visitor stops copying."""
+        await self.admin(f"ALTER DATABASE {template} ALLOW_CONNECTIONS false")
+        async with asyncio.timeout(30):
+            connection = await asyncpg.connect(self._dsn)
+            while await connection.fetchval(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1",
+                template,
+            ):
+                await asyncio.sleep(0.05)
+            await connection.close()
 
     async def drop(self, dsn: str) -> None:
         name = urlsplit(dsn).path.strip("/")
         await self.admin(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        if dsn in self._made:
+            self._made.remove(dsn)
+
+    async def drop_all(self) -> None:
+        """Leave nothing of the session on a server that stays."""
+        for dsn in list(self._made):
+            await self.drop(dsn)
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     given = os.environ.get("VEDETTE_TEST_DATABASE_URL")
     if given:
-        yield Server(given)
+        server = Server(given)
+        yield server
+        asyncio.run(server.drop_all())
         return
     folder = Path(tempfile.mkdtemp(prefix="vedette-pg-", dir="/tmp"))
     try:
@@ -156,6 +181,50 @@ async def _answering(dsn: str, log: Path) -> None:
         pytest.fail(f"PostgreSQL did not start:\n{log.read_text()}")
 
 
+@pytest.fixture(scope="session")
+def storage(server: Server) -> Storage:
+    """How the server's databases keep readings."""
+
+    async def ask() -> Storage:
+        dsn = await server.make(migrated=True)
+        database = await Database.connect(dsn)
+        try:
+            return await database.storage()
+        finally:
+            await database.close()
+            await server.drop(dsn)
+
+    return asyncio.run(ask())
+
+
+@pytest.fixture
+def own_partitions(storage: Storage) -> None:
+    """The test is about partitions we make; hypertables have their chunks."""
+    if storage.hypertables:
+        pytest.skip("TimescaleDB makes its chunks itself")
+
+
+@pytest.fixture
+def own_rollups(storage: Storage) -> None:
+    """The test is about how we roll up; the community edition does it itself."""
+    if storage.policies:
+        pytest.skip("TimescaleDB rolls up itself")
+
+
+@pytest.fixture
+def chunked(storage: Storage) -> None:
+    """The test is about chunks."""
+    if not storage.hypertables:
+        pytest.skip("plain PostgreSQL has no chunks")
+
+
+@pytest.fixture
+def policed(storage: Storage) -> None:
+    """The test is about what only the community edition does."""
+    if not storage.policies:
+        pytest.skip("only TimescaleDB's community edition compresses and rolls up")
+
+
 @pytest.fixture
 def scene(server: Server) -> Scene[T]:
     """Runs a coroutine function on a fresh, migrated database and gives what it returns."""
@@ -187,3 +256,15 @@ def opened(scene: Scene[None]) -> Play:
         scene(with_epoch)
 
     return play
+
+
+async def run_policies(database: Database, procedure: str) -> None:
+    """What the server's own workers do when it is time."""
+    async with database.connection() as connection:
+        jobs = await connection.fetch(
+            "SELECT job_id FROM timescaledb_information.jobs WHERE proc_name = $1 ORDER BY job_id",
+            procedure,
+        )
+        assert jobs
+        for job in jobs:
+            await connection.execute(f"CALL run_job({job['job_id']})")

@@ -164,6 +164,7 @@ def test_any_accepted_time_finds_a_partition(opened: Play, fresh: bool) -> None:
     opened(act)
 
 
+@pytest.mark.usefixtures("own_partitions")
 def test_a_partition_dropped_by_another_process_is_made_again(opened: Play) -> None:
     async def act(database: Database) -> None:
         await commit(database, stretch(0, readings((7, 0, 1))))
@@ -178,6 +179,7 @@ def test_a_partition_dropped_by_another_process_is_made_again(opened: Play) -> N
     opened(act)
 
 
+@pytest.mark.usefixtures("own_partitions")
 def test_writers_of_two_processes_make_one_partition(opened: Play) -> None:
     async def act(database: Database) -> None:
         others = [Database(database._pool, timeout_s=5) for _ in range(4)]
