@@ -32,7 +32,7 @@ DataDir = Annotated[
 
 def fail(message: str, *, code: int = 1) -> NoReturn:
     """End the command with one line on standard error."""
-    print(f"vedette: {message}", file=sys.stderr)
+    print(f"vedette: {' | '.join(message.splitlines())}", file=sys.stderr)
     raise typer.Exit(code)
 
 

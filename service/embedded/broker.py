@@ -92,6 +92,15 @@ class Broker(Server):
         everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 only read
         return everywhere.get(self.host, self.host)
 
+    def complaint(self, what: str) -> str:
+        """Why the broker did not start; a taken port is what people meet most."""
+        if any("address already in use" in line.lower() for line in self.last_lines):
+            return (
+                f"cannot listen on {self.host}:{self.port} for gateways: the port is taken; stop "
+                "the other program or choose another port with --mqtt-port"
+            )
+        return super().complaint(what)
+
     @property
     def url(self) -> str:
         """Where clients on this machine connect to."""

@@ -63,7 +63,7 @@ class Server(ABC):
         self._keeper: asyncio.Task[None] | None = None
         self._listener: asyncio.Task[None] | None = None
         self._tender: asyncio.Task[None] | None = None
-        self._last_lines: deque[str] = deque(maxlen=12)
+        self.last_lines: deque[str] = deque(maxlen=12)
         self._stack = AsyncExitStack()
 
     @abstractmethod
@@ -130,7 +130,7 @@ class Server(ABC):
 
     async def _start(self) -> Process:
         await self.prepare()
-        self._last_lines.clear()
+        self.last_lines.clear()
         process = await self._spawn()
         self._process = process
         self._listener = asyncio.create_task(self._listen(process), name=f"{self.part}-output")
@@ -139,9 +139,9 @@ class Server(ABC):
             if self._stopping.is_set():
                 raise ServerFailed(f"{self.part} was stopped before it was ready")
             if process.returncode is not None:
-                raise ServerFailed(self._complaint(f"ended with code {process.returncode}"))
+                raise ServerFailed(self.complaint(f"ended with code {process.returncode}"))
             if asyncio.get_running_loop().time() > deadline:
-                raise ServerFailed(self._complaint(f"not ready in {self.start_timeout_s:g} s"))
+                raise ServerFailed(self.complaint(f"not ready in {self.start_timeout_s:g} s"))
             await asyncio.sleep(0.01)
         return process
 
@@ -180,7 +180,7 @@ class Server(ABC):
             if not line:
                 return
             text = line.decode("utf-8", "replace").rstrip()
-            self._last_lines.append(text)
+            self.last_lines.append(text)
             self.heard(text)
 
     async def _keep_running(self, process: Process) -> None:
@@ -189,7 +189,7 @@ class Server(ABC):
             code = await process.wait()
             if self._stopping.is_set():
                 return
-            self._log.error("%s", self._complaint(f"ended with code {code}; starting again"))
+            self._log.error("%s", self.complaint(f"ended with code {code}; starting again"))
             self.restarts += 1
             try:
                 process = await self._start()
@@ -230,6 +230,6 @@ class Server(ABC):
                 async with asyncio.timeout(patience_s):
                     await process.wait()
 
-    def _complaint(self, what: str) -> str:
-        said = "\n".join(self._last_lines)
+    def complaint(self, what: str) -> str:
+        said = "\n".join(self.last_lines)
         return f"{self.part} {what}; it said:\n{said}" if said else f"{self.part} {what}"

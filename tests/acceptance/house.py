@@ -56,6 +56,8 @@ class Service:
         self.data_dir = house.directory / name
         self.database_url = database_url
         self.log = house.directory / f"{name}.log"
+        self.settings: dict[str, str] = {}
+        """Variables of this service alone, over those of every house."""
         self._house = house
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -68,11 +70,12 @@ class Service:
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> None:
+    @property
+    def environment(self) -> dict[str, str]:
         broker = self._house.broker
         login = broker.service
         credentials = f"{quote(login.username, safe='')}:{quote(login.password, safe='')}"
-        environment = {
+        return {
             **os.environ,
             "VEDETTE_DATABASE_URL": self.database_url,
             "VEDETTE_MQTT_URL": f"mqtt://{credentials}@127.0.0.1:{broker.port}",
@@ -82,10 +85,16 @@ class Service:
             "VEDETTE_JOURNAL_KEEP": "true",
             "VEDETTE_CHECKPOINT_S": "2",
             "VEDETTE_ADMIN_PASSWORD": "correct horse 7 battery",
+            **self.settings,
         }
+
+    def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "service", "run"], env=environment, stdout=log, stderr=log
+                [sys.executable, "-m", "service", "run"],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
             )
 
     async def ready(self, *, within_s: float = 30.0) -> control.Running:
