@@ -270,7 +270,7 @@ def test_a_time_ten_years_ahead_is_quarantined_and_raises_the_clock_alarm(plant:
     assert not plant.starter.readings(
         sensor, start=(middle - reach).isoformat(), end=(middle + reach).isoformat()
     )
-    assert not [a for a in plant.starter.open_alarms("victim") if a["family"] == "limit"]
+    assert not [a for a in plant.starter.open_alarms("victim") if a["kind"] == "limit"]
 
 
 @pytest.mark.parametrize("user", ["bad", "nobody", ""])
@@ -307,7 +307,7 @@ def test_a_publish_on_anothers_topic_is_dropped_and_answered_to_the_violator(pla
         plant.play(scene)
     except aiomqtt.MqttError:
         pytest.fail("the violator was cut off before it was answered")
-    assert not [a for a in plant.starter.open_alarms("victim") if a["family"] == "limit"]
+    assert not [a for a in plant.starter.open_alarms("victim") if a["kind"] == "limit"]
 
 
 def test_what_is_delivered_twice_or_retained_is_stored_once(plant: Plant) -> None:
