@@ -9,6 +9,7 @@ stored row is the one that was shown.
 from __future__ import annotations
 
 from alerting.alarms import Alarm, Transition
+from alerting.limits import is_beyond
 from alerting.texts import (
     CONDITIONS,
     EVENTS,
@@ -75,7 +76,8 @@ def _transition(
             after=words[change.to_state],
         )
     sentence = EVENTS[locale][change.event]
-    if change.event in {"raise", "escalate", "deescalate", "reactivate"}:
+    falling = change.event == "deescalate" and is_beyond(change.family, change.value, change.limit)
+    if falling or change.event in {"raise", "escalate", "reactivate"}:
         out_of_range = change.reason & (Reason.OVER_RANGE | Reason.UNDER_RANGE)
         beyond = _beyond(change.family) if out_of_range else None
         trouble = _trouble(change, locale, name, unit, measurand_class, source, beyond)

@@ -14,6 +14,7 @@ import msgspec
 from alerting.alarms import Alarm, AlarmKind, Family, Transition
 from alerting.conditions import ACTIVE, CLEARING, NAMES
 from alerting.lifecycle import NO_COVER, Cover, covered, moved, returned, unshelved
+from alerting.limits import is_beyond
 from alerting.outcome import Outcome, Verdict
 from alerting.program import LEVELS, WORST_FIRST, Program
 from alerting.state import Draft
@@ -148,7 +149,7 @@ class Judgement:
             level=trouble.level,
             highest_level=max(alarm.highest_level, trouble.level, key=_RANK.__getitem__),
             priority=trouble.priority,
-            value=cause.value,
+            value=cause.value if rank > now or _is_beyond(trouble, cause) else alarm.value,
             limit=trouble.limit,
             on_delay_us=trouble.on_delay_us,
             source=trouble.source,
@@ -266,3 +267,11 @@ class Judgement:
 
 def seconds(microseconds: int) -> float:
     return microseconds / MICROSECONDS
+
+
+def _is_beyond(trouble: Trouble, cause: Cause) -> bool:
+    """Whether the value that moved the alarm is itself beyond the limit the alarm now shows.
+
+    A value on its way back to normal lowers the level and is no proof of the lower one.
+    """
+    return is_beyond(trouble.family, cause.value, trouble.limit)

@@ -47,3 +47,12 @@ class SensorSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class GatewaySpec(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     number: int
     silence_us: int = 300_000_000
+
+
+def is_beyond(family: str, value: float | None, limit: float | None) -> bool:
+    """Whether a value exceeds a limit of its family ("high" or "low"); other families: yes."""
+    if family not in {"high", "low"} or limit is None:
+        return True
+    if value is None:
+        return False
+    return value >= limit if family == "high" else value <= limit

@@ -8,7 +8,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from alerting import Alarm, Transition, explain
+from alerting import Alarm, Limit, Transition, explain
 from alerting.explanations import duration
 from alerting.texts import CONDITIONS, EVENTS, LEVEL_NAMES, LOCALES, SENTENCES, UNITS, Locale
 from domain.readings import Reason
@@ -129,3 +129,31 @@ def test_the_documented_events_are_the_worded_ones() -> None:
 )
 def test_a_duration_has_its_natural_unit(seconds: float, text: str) -> None:
     assert duration(math.floor(seconds * 1_000_000), "en") == text
+
+
+def test_a_value_on_its_way_back_is_not_said_to_be_over_the_lower_limit() -> None:
+    play = Play(sensor(1, high(off_delay_us=120_000_000), high_high(off_delay_us=60_000_000)))
+    play.read(0, 55)
+    play.read(30, 3.4)
+    play.read(95, 3.4)
+    assert play.told == ["HH clearing>normal", "deescalate unacknowledged>unacknowledged"]
+    assert explain(play.alarm(), "en", **GAS | {"sensor_name": "Methane"}) == (
+        "Methane 55 %LEL is above alarm level 1 25 %LEL"
+    )
+    change = play.outcome.transitions[-1]
+    assert "3.4" not in explain(change, "en", **GAS)
+
+
+def test_a_low_value_on_its_way_back_keeps_what_raised_it() -> None:
+    play = Play(
+        sensor(
+            1,
+            low(5, off_delay_us=120_000_000),
+            Limit(level="LL", setpoint=2.0, off_delay_us=60_000_000),
+        )
+    )
+    play.read(0, 1)
+    play.read(30, 9)
+    play.read(95, 9)
+    assert play.alarm().level == "L"
+    assert play.alarm().value == 1

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from alerting import Configuration, GatewaySpec, Limit, ProgramChange, Timing, compile_program
+from alerting.limits import is_beyond
 from alerting.program import DENSE_SLACK, RowIndex
 from tests.alerting.play import high, high_high, low, sensor
 
@@ -84,3 +85,21 @@ def test_a_full_change_leaves_nothing_of_before_but_the_timing() -> None:
     before = Configuration(sensors={1: sensor(1)}, timing=Timing(realarm_us=7))
     after = ProgramChange(at=5, full=True, sensors=(sensor(2),)).applied_to(before)
     assert (set(after.sensors), after.timing.realarm_us) == ({2}, 7)
+
+
+@pytest.mark.parametrize(
+    ("family", "value", "limit", "beyond"),
+    [
+        ("high", 25.0, 25.0, True),
+        ("high", 24.9, 25.0, False),
+        ("low", 5.0, 5.0, True),
+        ("low", 5.1, 5.0, False),
+        ("high", None, 25.0, False),
+        ("stale", None, 300.0, True),
+        ("high", 1.0, None, True),
+    ],
+)
+def test_a_value_is_beyond_a_limit_on_the_limits_own_side(
+    family: str, value: float | None, limit: float | None, beyond: bool
+) -> None:
+    assert is_beyond(family, value, limit) is beyond
