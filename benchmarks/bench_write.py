@@ -4,7 +4,8 @@
     python benchmarks/bench_write.py --roll 120000
 
 Without --dsn it starts the embedded PostgreSQL with the settings of `vedette demo` in a temporary
-directory. Every variant commits batches of the given sizes, one after another, each in one
+directory; --dsn names an empty database, whose storage is what migration finds there (TimescaleDB
+included). Every variant commits batches of the given sizes, one after another, each in one
 transaction with the guard row, from 10,000 sensors whose clocks advance.
 """
 
@@ -31,7 +32,7 @@ from store.late import merge_rows
 from store.migrate import migrate
 from store.packing import COLUMNS, Rows, kept_rows
 from store.rollups import roll
-from store.writer import Commit, commit, open_epoch
+from store.writer import Commit, commit, make_room, open_epoch
 
 JOURNAL = "bench"
 T0 = 1_790_000_000_000_000
@@ -89,8 +90,7 @@ async def in_transaction(
 ) -> None:
     rows = kept_rows([(START + number, *made)])
     async with database.connection() as connection:
-        now = int(rows.received.max())
-        await database.partitions.ensure(connection, "readings", rows.ts, now=now)
+        await make_room(database, connection, rows)
         async with connection.transaction():
             await connection.execute("SET LOCAL synchronous_commit = off")
             await connection.fetch("SELECT position FROM spine FOR UPDATE")

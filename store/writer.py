@@ -40,6 +40,7 @@ __all__ = [
     "Recovered",
     "StaleJournal",
     "commit",
+    "make_room",
     "open_epoch",
     "record_hole",
     "recover",
@@ -124,7 +125,7 @@ async def commit(database: Database, change: Commit) -> Committed:
         fast = True
         for attempt in range(3):
             try:
-                await _make_room(database, connection, rows, storage)
+                await make_room(database, connection, rows)
                 return await _commit_once(connection, change, rows, storage, fast=fast)
             except _Met:
                 fast = False
@@ -135,11 +136,11 @@ async def commit(database: Database, change: Commit) -> Committed:
         raise AssertionError("the merging path cannot meet a row")
 
 
-async def _make_room(
-    database: Database, connection: Connection, rows: Rows, storage: Storage
-) -> None:
+async def make_room(database: Database, connection: Connection, rows: Rows) -> None:
+    """Make the partitions or chunks these rows need; outside a transaction: they stay made."""
     if not len(rows):
         return
+    storage = await database.storage()
     now = int(rows.received.max())
     if storage.hypertables:
         await database.chunks.ensure(connection, rows.ts, now=now)
