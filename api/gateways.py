@@ -43,7 +43,7 @@ class GatewayRejection(msgspec.Struct, frozen=True):
 class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
     """A gateway and what was heard of it; `missing`: first and last `seq` of each gap.
 
-    `rejections`: newest first, on the single gateway only; null while the database is away.
+    `last_payload` is null in lists. `rejections`: newest first, on the single gateway only; null while the database is away.
     """
 
     id: str
@@ -124,7 +124,7 @@ async def gateways(
     return Json(
         listed(
             rows,
-            lambda row: _view(ask, row),
+            lambda row: _brief(ask, row),
             key=lambda row: (row.id,),
             cursor=cursor,
             limit=limit,
@@ -225,6 +225,11 @@ def _view(ask: Ask, row: Gateway) -> GatewayView:
         missing=heard.missing,
         clock_offset_s=None if heard.clock_offset_us is None else heard.clock_offset_us / 1e6,
     )
+
+
+def _brief(ask: Ask, row: Gateway) -> GatewayView:
+    """As in a list: without the last message, which may be long."""
+    return msgspec.structs.replace(_view(ask, row), last_payload=None)
 
 
 def _new_view(ask: Ask, row: Gateway, credentials: Credentials) -> NewGatewayView:

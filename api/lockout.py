@@ -1,6 +1,7 @@
-"""Slows down guessing: failed sign-ins by name and by address.
+"""Slows down guessing: failed sign-ins by name at an address, by address, and by name.
 
-Five failures are free; from then on each doubles the wait, from 2 s to 15 minutes. A success
+So a stranger's guesses make the stranger wait, not the duty officer he guesses at: a name alone
+waits only after many failures from everywhere. The first five failures are free; from then on each doubles the wait, from 2 s to 15 minutes. A success
 forgets the name's failures; an hour without one forgets them too. The table is bounded: when it
 is full the longest-quiet entry goes.
 """
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 SECOND: Final = 1_000_000
-FREE: Final = {"name": 5, "address": 20}
+FREE: Final = {"pair": 5, "address": 20, "name": 100}
 """Failures before a wait; an address may be many people behind one router."""
 LONGEST: Final = 900 * SECOND
 FORGET: Final = 3600 * SECOND
@@ -29,17 +30,18 @@ class Lockout:
     def wait_s(self, *, name: str, address: str) -> int:
         """Whole seconds until the next try is heard; 0 when it may go on."""
         now = self._clock()
-        return max(self._wait(("name", name), now), self._wait(("address", address), now))
+        return max(self._wait(key, now) for key in _keys(name, address))
 
     def failed(self, *, name: str, address: str) -> None:
         now = self._clock()
-        for key in (("name", name), ("address", address)):
+        for key in _keys(name, address):
             count, last = self._failures.pop(key, (0, now))
             self._failures[key] = (1 if now - last > FORGET else count + 1, now)
         while len(self._failures) > BOUND:
             self._failures.popitem(last=False)
 
-    def succeeded(self, *, name: str) -> None:
+    def succeeded(self, *, name: str, address: str) -> None:
+        self._failures.pop(("pair", f"{name}@{address}"), None)
         self._failures.pop(("name", name), None)
 
     def _wait(self, key: tuple[str, str], now: int) -> int:
@@ -49,3 +51,7 @@ class Lockout:
             return 0
         until = last + min(2 * SECOND << min(beyond, 20), LONGEST)
         return max(0, -(-(until - now) // SECOND))
+
+
+def _keys(name: str, address: str) -> tuple[tuple[str, str], ...]:
+    return ("pair", f"{name}@{address}"), ("address", address), ("name", name)

@@ -118,7 +118,7 @@ async def _checked(edge: Edge, request: Request, name: str, password: str) -> Us
     if not await edge.passwords.verify(kept, password) or user is None:
         edge.lockout.failed(name=name, address=address)
         raise Problem("wrong_password")
-    edge.lockout.succeeded(name=name)
+    edge.lockout.succeeded(name=name, address=address)
     return user
 
 

@@ -105,7 +105,7 @@ async def _check(edge: Edge, request: Request, gateway: str) -> None:
     if username != gateway or not await edge.live.check_gateway_password(gateway, password):
         edge.lockout.failed(name=name, address=address)
         raise _refused(gateway)
-    edge.lockout.succeeded(name=name)
+    edge.lockout.succeeded(name=name, address=address)
 
 
 def _refused(gateway: str) -> Problem:

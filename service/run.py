@@ -206,6 +206,7 @@ def _announce(url: str, parts: Parts, broker: BrokerAccess, settings: Settings) 
 async def _drain(parts: Parts, tasks: _Tasks) -> None:
     """Stop taking, then let what was taken be folded and stored."""
     log.info("service.stopping")
+    parts.end_streams()
     parts.server.should_exit = True
     tasks.cancel("ingest", "tick")
     try:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from api.app import create_app
+from api.app import create_app, end_streams
 from ingest import Ingest, Timing
 from service.brokers import BrokerAccess
 from service.clock import now_us
@@ -51,6 +51,8 @@ class Parts:
     health: Health
     live: LiveEngine
     server: HttpServer
+    end_streams: Callable[[], None]
+    """Ends the live streams, which would otherwise hold up a stop."""
 
 
 async def wire(
@@ -184,6 +186,7 @@ async def wire(
         health=health,
         live=live,
         server=http_server(app),
+        end_streams=lambda: end_streams(app),
     )
 
 

@@ -61,6 +61,8 @@ def start_demo(data_dir: Path, *options: str, password: str = "correct horse 7 b
 def stop_demo(demo: Demo) -> None:
     demo.process.send_signal(signal.SIGTERM)
     demo.process.wait(30)
+    assert demo.process.stdout is not None
+    demo.process.stdout.close()
 
 
 @pytest.fixture(scope="session")

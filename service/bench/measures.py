@@ -226,6 +226,21 @@ def percentiles_ms(before: dict[str, float], after: dict[str, float]) -> dict[st
     return found
 
 
+def stages(before: dict[str, float], after: dict[str, float]) -> dict[str, dict[str, float]]:
+    """For each stage: how often it ran, and its mean and share of the time between two scrapes."""
+    found: dict[str, dict[str, float]] = {}
+    for stage in ("journal", "fold", "commit"):
+        label = f'{{stage="{stage}"}}'
+        count, total = (
+            after.get(f"vedette_stage_seconds_{kind}{label}", 0.0)
+            - before.get(f"vedette_stage_seconds_{kind}{label}", 0.0)
+            for kind in ("count", "sum")
+        )
+        mean_ms = round(1000 * total / count, 3) if count else 0.0
+        found[stage] = {"runs": count, "mean_ms": mean_ms, "busy_s": round(total, 2)}
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Cpu:
     """CPU time of the service and of everything (s)."""

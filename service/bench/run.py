@@ -17,6 +17,7 @@ from service.bench.measures import (
     naive,
     order_of,
     percentiles_ms,
+    stages,
     stored_messages,
 )
 from service.bench.scene import (
@@ -82,12 +83,14 @@ async def run_bench(options: BenchOptions, say: Callable[[str], None]) -> dict[s
                     await drive(order, stored)
                 latency = percentiles_ms(before, await metrics(running))
                 say(f"the whole service for {options.seconds:g} s")
+                before = await metrics(running)
                 began = cpu_now(process.pid, everything)
                 order = order_of(
                     cast, broker, seconds=options.seconds, per_message=per_message, rate=None
                 )
                 flow = await drive(order, stored)
                 ended = cpu_now(process.pid, everything)
+                busy = stages(before, await metrics(running))
     return as_result(
         {
             "broker": options.broker,
@@ -101,6 +104,7 @@ async def run_bench(options: BenchOptions, say: Callable[[str], None]) -> dict[s
                 "service": round(1e6 * (ended.service - began.service) / flow.published, 2),
                 "all": round(1e6 * (ended.all - began.all) / flow.published, 2),
             },
+            "stages": busy,
             "latency_rate": options.latency_rate,
             "latency_ms": latency,
             "published": flow.published_readings,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from service.control import NoService, Refused
 from service.settings import Settings, UnknownSetting
@@ -53,10 +52,10 @@ def settings(**overrides: Any) -> Settings:
         fail(f"the settings file that VEDETTE_CONFIG names cannot be read: {error}", code=2)
 
 
-def _reason(item: ErrorDetails) -> str:
+def _reason(item: Mapping[str, Any]) -> str:
     if item["type"] == "extra_forbidden":
         return "there is no such setting"
-    return item["msg"].removeprefix("Value error, ")
+    return str(item["msg"]).removeprefix("Value error, ")
 
 
 def made_data_dir(chosen: Settings, *, mode: int) -> None:

@@ -62,3 +62,24 @@ def test_the_table_is_bounded() -> None:
     for n in range(BOUND):
         lockout.failed(name=f"name {n}", address=f"address {n}")
     assert len(lockout._failures) <= BOUND
+
+
+def test_a_strangers_guesses_do_not_lock_the_duty_officer_out() -> None:
+    lockout = Lockout(_Clock())
+    _failed(lockout, 19, address="10.9.9.9")
+    assert lockout.wait_s(name="duty", address="10.9.9.9") > 0
+    assert lockout.wait_s(name="duty", address="10.0.0.1") == 0
+
+
+def test_guesses_from_everywhere_slow_the_name_itself_down() -> None:
+    lockout = Lockout(_Clock())
+    for n in range(100):
+        _failed(lockout, 1, address=f"10.9.{n}.1")
+    assert lockout.wait_s(name="duty", address="10.0.0.1") > 0
+
+
+def test_a_success_forgets_the_failures_of_this_name_here() -> None:
+    lockout = Lockout(_Clock())
+    _failed(lockout, 5)
+    lockout.succeeded(name="duty", address="10.0.0.1")
+    assert lockout.wait_s(name="duty", address="10.0.0.1") == 0
