@@ -30,7 +30,7 @@ NOBODY = "postgresql://vedette@127.0.0.1:1/vedette"
     [
         ("VEDETTE_HTTP_PORT", "abc", "http_port"),
         ("VEDETTE_HTTP_PORT", "70000", "http_port"),
-        ("VEDETTE_HTTP_" "PROT", "8000", "did you mean VEDETTE_HTTP_PORT?"),
+        (f"VEDETTE_HTTP_{'PROT'}", "8000", "did you mean VEDETTE_HTTP_PORT?"),
         ("VEDETTE_JOURNAL_MAX_MIB", "1", "journal_max_mib"),
         ("VEDETTE_JOURNAL_URL", "nats://localhost", "journal_url"),
         ("VEDETTE_DATABASE_URL", "mysql://localhost/vedette", "database_url"),

@@ -25,7 +25,9 @@ def test_more_messages_in_hand_than_packet_ids_lose_none(broker: Broker, data_di
             stage.disk_s = 0.4  # slow enough that mosquitto runs far ahead of what we acknowledge
             plan = LoadPlan(
                 gateways=tuple(
-                    LoadGateway(gateway=f"gw{k}", login=Login(f"gw{k}", PASSWORD), tags=("t1", "t2"))
+                    LoadGateway(
+                        gateway=f"gw{k}", login=Login(f"gw{k}", PASSWORD), tags=("t1", "t2")
+                    )
                     for k in range(1, 5)
                 ),
                 seconds=60,
