@@ -98,9 +98,7 @@ class BatchBuilder:
     def last_lacks_times(self) -> bool:
         """Whether a reading of the newest message has no time but that of its reception."""
         count = self._count[-1]
-        return count > 0 and any(
-            reason & Reason.NO_DEVICE_TIME for reason in self._reason[-count:]
-        )
+        return count > 0 and any(reason & Reason.NO_DEVICE_TIME for reason in self._reason[-count:])
 
     def remove_last(self) -> None:
         """Take the newest message back out."""
