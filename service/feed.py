@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
+from weakref import WeakSet
 
 from api.ports import Event
 
@@ -48,7 +49,8 @@ class Feed:
         self._memory: deque[Event] = deque(maxlen=MEMORY)
         self._origin: Key = (origin, -1)
         self._history = history
-        self._subscribers: set[_Subscriber] = set()
+        # Weak: a screen may leave before it has read anything, and then no code of ours runs.
+        self._subscribers: WeakSet[_Subscriber] = WeakSet()
 
     @property
     def clients(self) -> int:

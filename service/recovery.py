@@ -111,7 +111,8 @@ async def meet_database(
             await open_epoch(database, journal.id, first_position=journal.first, now=clock())
         except ValueError as error:
             raise CannotStart(
-                f"{error}; move the journal away, so that a new one is begun"
+                f"{error}; see that this machine's clock is right, then move the journal away, so "
+                "that a new one is begun"
             ) from error
         if recovered.journal_id is not None:
             log.error("journal.epoch", before=recovered.journal_id, now=journal.id)

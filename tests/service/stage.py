@@ -99,8 +99,23 @@ class Stage:
         self.tasks.append(task)
         return task
 
+    async def all_is_folded(self) -> None:
+        """Everything appended before this call."""
+        last = self.journal.last
+        await until(lambda: self.spine.fold.position >= last)
+
     async def all_is_stored(self) -> None:
-        await until(lambda: self.storer.committed >= self.spine.fold.position > 0)
+        """Everything appended before this call is folded and committed."""
+        last = self.journal.last
+        await until(lambda: self.storer.committed >= last)
+
+    async def all_is_checkpointed(self) -> None:
+        """Ticks until a checkpoint behind everything appended before was stored and copied."""
+        last = self.journal.last
+        async with asyncio.timeout(10):
+            while (copy := self.standby.load_checkpoint()) is None or copy.position < last:
+                await self.spine.append(tick_entry())
+                await asyncio.sleep(0.02)
 
     async def rows(self) -> int:
         async with self.database.connection() as connection:
@@ -115,10 +130,14 @@ async def staged(
     checkpoint_s: float = 0.2,
     max_bytes: int = 1 << 28,
     keep_journal: bool = False,
+    age_s: int = 0,
 ) -> AsyncIterator[Stage]:
-    """Recovered and folding, not storing yet; a journal of `PROGRAM` where there was none."""
+    """Recovered and folding, not storing yet; a journal of `PROGRAM` where there was none.
+
+    `age_s`: so long ago a new journal is made to begin.
+    """
     journal = await open_journal(
-        f"sqlite:///{place}/journal.sqlite", now_s=int(time.time()), max_bytes=max_bytes
+        f"sqlite:///{place}/journal.sqlite", now_s=int(time.time()) - age_s, max_bytes=max_bytes
     )
     standby, metrics = Standby(place / "standby"), Metrics()
     fold = await recover_fold(

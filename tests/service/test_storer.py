@@ -12,16 +12,8 @@ from domain.entries import Entry, EntryKind
 from service import storer as storer_module
 from store.database import Database
 from store.journal import JournalFull
-from tests.service.stage import Stage, batch, staged, tick_entry, until
+from tests.service.stage import batch, staged, tick_entry, until
 from tests.store.conftest import Scene
-
-
-async def a_checkpoint_is_kept(stage: Stage) -> None:
-    """Ticks until a checkpoint was committed and copied."""
-    async with asyncio.timeout(10):
-        while stage.standby.load_checkpoint() is None:
-            await stage.spine.append(tick_entry())
-            await asyncio.sleep(0.02)
 
 
 def test_what_is_folded_is_stored_and_checkpointed(scene: Scene[None], tmp_path: Path) -> None:
@@ -32,7 +24,7 @@ def test_what_is_folded_is_stored_and_checkpointed(scene: Scene[None], tmp_path:
                 await stage.spine.append_batch(batch(value))
             await stage.all_is_stored()
             assert await stage.rows() == 3
-            await a_checkpoint_is_kept(stage)
+            await stage.all_is_checkpointed()
             copy = stage.standby.load_checkpoint()
             assert copy is not None
             assert copy.journal_id == stage.journal.id
@@ -196,7 +188,7 @@ def test_after_a_restart_what_was_stored_is_not_stored_again(
         async with staged(database, tmp_path) as stage:
             stage.start_storing()
             await stage.spine.append_batch(batch(80.0))
-            await a_checkpoint_is_kept(stage)
+            await stage.all_is_checkpointed()
             await stage.spine.append_batch(batch(81.0))
             await stage.all_is_stored()
             await stage.spine.append_batch(batch(5.0))
