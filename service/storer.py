@@ -35,7 +35,7 @@ from store.writer import Commit, DatabaseBehind, commit
 QUEUE_READINGS: Final = 200_000
 """Readings that may wait for the database before the queue is given up for the journal."""
 QUEUE_ENTRIES: Final = 2_000
-COMMIT_READINGS: Final = 20_000
+COMMIT_READINGS: Final = 50_000
 """Readings of one transaction, unless a single entry has more."""
 COMMIT_ENTRIES: Final = 400
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0)

@@ -25,7 +25,7 @@ from service.embedded import Broker, PostgresServer
 from service.latency import EDGES_S
 
 POLL_S: Final = 0.05
-AHEAD_S: Final = 0.8
+AHEAD_S: Final = 2.0
 """How far the publisher may be ahead of the consumer, in seconds of the present pace."""
 AHEAD_LEAST: Final = 4000
 """... and in messages, at least: what lets the pace grow."""
