@@ -136,7 +136,11 @@ class Health:
             reasons.append("nothing has been judged for 10 s")
         return reasons
 
+    def alive(self) -> bool:
+        """Whether a restart would not help: it turns, or it cannot and says why (systemd asks)."""
+        return self.turning() or self._spine.fault is not None
+
     def turning(self) -> bool:
-        """Whether the fold still moves; systemd and the outer heartbeat hang on it."""
+        """Whether the fold still moves; the outer heartbeat hangs on it."""
         last = self._spine.progress.folded_at
         return last is not None and self._clock() - last < STALE_TURN_S * MICROSECONDS

@@ -146,7 +146,7 @@ def _start_edges(tasks: _Tasks, parts: Parts, settings: Settings) -> None:
     tasks.start("retention", keep_short(database, keep, clock=now_us))
     tasks.start("edits", notice_edits(database, parts.registration, parts.identities, spine))
     if (interval_s := watchdog_interval_s()) is not None:
-        tasks.start("watchdog", feed_watchdog(interval_s, turning=health.turning))
+        tasks.start("watchdog", feed_watchdog(interval_s, turning=health.alive))
     if (url := settings.heartbeat_url) is not None:
         tasks.start("heartbeat", send_heartbeats(url, settings.heartbeat_s, turning=health.turning))
 

@@ -145,14 +145,18 @@ class Spine:
             except JournalUnavailable as error:
                 self._refuse(group, error)
                 continue
-            if self.fault is not None:
-                log.info("journal.recovered")
-                self.fault = None
+            self._note_kept(group)
             self._metrics.stage_seconds.labels("journal").observe(self._monotonic() - started)
             for offset, waiting in enumerate(group):
                 if not waiting.durable.done():
                     waiting.durable.set_result(first + offset)
                 await self._durable.put((first + offset, waiting))
+
+    def _note_kept(self, group: list[_Waiting]) -> None:
+        """The fault is over when a batch was kept: in a full journal a tick may still find room."""
+        if self.fault is not None and any(w.entry.kind is EntryKind.BATCH for w in group):
+            log.info("journal.recovered")
+            self.fault = None
 
     def _refuse(self, group: list[_Waiting], error: JournalUnavailable) -> None:
         if self.fault is None:
