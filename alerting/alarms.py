@@ -79,7 +79,8 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     event: str
     """Condition: its level or kind ("HH", "stale"). Alarm: raise, escalate, deescalate, return,
     reactivate, acknowledge, shelve, unshelve, shelf_expired, shelf_broken, reset, realarm,
-    suppress, unsuppress, out_of_service, in_service, comment, close."""
+    suppress, unsuppress, out_of_service, in_service, comment, close; lost (by the store: the
+    journal that knew how it went on is gone)."""
     from_state: str
     to_state: str
     sensor: int | None

@@ -87,6 +87,7 @@ EVENTS: Final[dict[Locale, dict[str, str]]] = {
         "in_service": "恢复使用",
         "comment": "备注",
         "close": "测点或网关已删除，报警关闭",
+        "lost": "日志丢失，后续情况不明，报警关闭",
     },
     "en": {
         "raise": "Alarm",
@@ -107,6 +108,7 @@ EVENTS: Final[dict[Locale, dict[str, str]]] = {
         "in_service": "Back in service",
         "comment": "Comment",
         "close": "Closed: its sensor or gateway was removed",
+        "lost": "Closed: the journal was lost, how it went on is not known",
     },
 }
 

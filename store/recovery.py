@@ -8,6 +8,7 @@ from typing import Final
 from domain.readings import Position
 from store.connection import Connection
 from store.database import Database
+from store.orphans import close_orphans
 
 KEPT_CHECKPOINTS: Final = 2
 
@@ -94,6 +95,7 @@ async def open_epoch(database: Database, journal_id: str, *, first_position: int
 
     What the journal before it held beyond the stored position is lost to the database: the
     epoch's row says where it stood. `first_position` is that of the new journal's oldest entry.
+    Alarms that the fold cannot know of any more are closed (`store.orphans`).
 
     Raises:
         ValueError: the new journal's positions do not lie behind those stored.
@@ -116,12 +118,16 @@ async def open_epoch(database: Database, journal_id: str, *, first_position: int
             spine["position"],
         )
         await connection.execute("UPDATE spine SET journal_id = $1", journal_id)
+        await close_orphans(connection, before=first_position, now=now)
 
 
 async def record_hole(
     database: Database, *, journal_id: str, after: int, next_: int, now: int, reason: str
 ) -> None:
-    """Write down that the entries between two positions were never stored; once for each."""
+    """Write down that the entries between two positions were never stored; once for each.
+
+    Alarms that the fold cannot know of any more are closed (`store.orphans`).
+    """
     async with database.transaction() as connection:
         await connection.execute(
             "INSERT INTO journal_holes (journal_id, after_position, next_position, found_at, "
@@ -133,6 +139,7 @@ async def record_hole(
             now,
             reason,
         )
+        await close_orphans(connection, before=next_, now=now)
 
 
 async def list_holes(database: Database, *, limit: int = 100) -> list[Hole]:
