@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
+
+from service.private_files import replace_private
 
 
 class BrokerAdmin(Protocol):
@@ -81,7 +82,5 @@ def client_id(data_dir: Path) -> str:
     path = data_dir / "mqtt-client-id"
     if not path.exists():
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"vedette-{secrets.token_hex(16)}")
+        replace_private(path, f"vedette-{secrets.token_hex(16)}".encode())
     return path.read_text("ascii")

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import msgspec
 
+from service.private_files import replace_private
+
 TIMEOUT_S: Final = 30.0
 
 
@@ -47,11 +49,7 @@ def announce(data_dir: Path, running: Running) -> None:
     """Leave the note; replaced whole, readable by its owner only."""
     path = path_of(data_dir)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(running))
-    part.replace(path)
+    replace_private(path, msgspec.json.encode(running))
 
 
 def withdraw(data_dir: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ import msgspec
 from alerting import Limit
 from domain.assets import Enterprise, Region, Site
 from domain.readings import MICROSECONDS
+from service.private_files import replace_private
 from simulators.county import County, SiteLimit, county_registry
 from store.audit import Actor
 from store.county import NewRegistry, add_registry
@@ -38,11 +38,7 @@ def keep_county(data_dir: Path, played: Played) -> None:
     """Write the file of the demo's county, readable by its owner only."""
     path = county_file(data_dir)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(played))
-    part.replace(path)
+    replace_private(path, msgspec.json.encode(played))
 
 
 def kept_county(data_dir: Path) -> Played | None:

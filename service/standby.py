@@ -6,12 +6,13 @@ and the token of this machine's command line. Each is replaced whole, so a kill 
 
 from __future__ import annotations
 
-import os
 import zlib
 from pathlib import Path
 from typing import Final
 
 import msgspec
+
+from service.private_files import replace_private
 
 FORMAT: Final = 1
 
@@ -80,13 +81,7 @@ class Standby:
     def _save(self, name: str, data: bytes) -> None:
         sealed = msgspec.msgpack.encode(_Sealed(FORMAT, zlib.crc32(data), data))
         path = self._directory / name
-        part = path.with_suffix(".part")
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(sealed)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        replace_private(path, sealed)
 
     def _load(self, name: str) -> bytes | None:
         """The file's content; None when there is none.

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from service.embedded.account import Account, may_enter, may_run
+from service.private_files import replace_private
 
 FALLBACK: Final = Path("/var/lib/vedette")
 _log = logging.getLogger("vedette.embedded")
@@ -65,15 +66,8 @@ def own_directory(path: Path, account: Account | None) -> Path:
 
 def write_private(path: Path, content: str, account: Account | None = None) -> None:
     """Replace the file at `path` in one step, readable by its owner (the account) only."""
-    temporary = path.with_name(f".{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-        if account is not None:
-            os.fchown(descriptor, account.uid, account.gid)
-        file.flush()
-        os.fsync(descriptor)
-    temporary.replace(path)
+    owner = None if account is None else (account.uid, account.gid)
+    replace_private(path, content.encode(), owner=owner)
 
 
 def reachable_program(program: Path, directory: Path, account: Account | None) -> Path:
