@@ -5,6 +5,10 @@ bounded queue. When it does not (slow, away, or at start-up), the queue is given
 folds the journal again from its own last state: the very same code as recovery, so an outage of
 any length costs no memory. It returns to the queue at the moment it has caught up.
 
+A stretch that fails is offered again in smaller pieces, down to one entry. One entry whose content
+PostgreSQL will never take is set aside, kept whole and noted as a hole; whatever else it refuses is
+offered again for ever, and said in `fault`. Judging goes on either way.
+
 Checkpoints: every `checkpoint_us` the live fold's state is kept beside an entry; when that entry
 is committed, its checkpoint is committed with it. The journal is trimmed only through the
 checkpoint before, because the commit itself need not reach the disk at once
@@ -29,8 +33,9 @@ from service.metrics import Metrics
 from service.recovery import StoreStart
 from service.standby import Checkpoint, Standby
 from store.database import Database, DatabaseUnavailable
-from store.journal import Journal
-from store.writer import Commit, DatabaseBehind, commit
+from store.decisions import ReplayDiffers
+from store.journal import Journal, JournalUnavailable
+from store.writer import Commit, DatabaseBehind, StretchRefused, commit
 
 QUEUE_READINGS: Final = 200_000
 """Readings that may wait for the database before the queue is given up for the journal."""
@@ -38,6 +43,10 @@ QUEUE_ENTRIES: Final = 2_000
 COMMIT_READINGS: Final = 50_000
 """Readings of one transaction, unless a single entry has more."""
 COMMIT_ENTRIES: Final = 400
+MOST_TOGETHER: Final = 1 << 20
+"""Entries of one transaction while catching up: as many as were read, unless pieces must be small."""
+MOST_SET_ASIDE: Final = 20
+"""Entries set aside by one process; more are no accident of content."""
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0)
 
 log = structlog.get_logger(__name__)
@@ -59,7 +68,8 @@ class Storer:
     Attributes:
         committed: position of the last entry in the database (known to this process).
         behind: it is folding the journal again rather than reading the queue.
-        fault: why the database cannot be reached, or None.
+        fault: why nothing can be stored now, or None.
+        set_aside: entries whose content the database refused.
     """
 
     def __init__(
@@ -85,7 +95,7 @@ class Storer:
         self._queue: deque[_Item] = deque()
         self._queued_readings = 0
         self._wake = asyncio.Event()
-        self._next_checkpoint = 0
+        self._next_checkpoint = float("-inf")
         self._base: FoldState | None = None
         self._taken = 0
         self._previous_checkpoint: int | None = None
@@ -93,6 +103,9 @@ class Storer:
         self.committed_at: int | None = None
         self.behind = True
         self.fault: str | None = None
+        self.set_aside = 0
+        self._failures = 0
+        self._together = MOST_TOGETHER
 
     def offer(self, position: int, entry: Entry, outcome: Outcome) -> None:
         """Take one folded entry, or let it go: the journal has it."""
@@ -107,11 +120,15 @@ class Storer:
         self._wake.set()
 
     def _state_if_due(self) -> FoldState | None:
-        now = self._clock()
+        return self._live().snapshot() if self._checkpoint_is_due() else None
+
+    def _checkpoint_is_due(self) -> bool:
+        """Once each interval. By a clock that nobody sets: else setting it back would end trimming."""
+        now = self._monotonic()
         if now < self._next_checkpoint:
-            return None
-        self._next_checkpoint = now + self._checkpoint_us
-        return self._live().snapshot()
+            return False
+        self._next_checkpoint = now + self._checkpoint_us / 1_000_000
+        return True
 
     def _give_up_queue(self) -> None:
         if not self.behind:
@@ -130,30 +147,43 @@ class Storer:
         Args:
             database: where to.
             begin: asks the database where it stands.
+
+        Raises:
+            StaleJournal: another service took the database over; this one must end.
+            service.recovery.CannotStart: so must it when the schema or the journal does not fit.
         """
-        failures = 0
         while True:
             try:
-                await self._go_on_from(await begin())
-                failures = 0
+                self._go_on_from(await begin())
                 while True:
                     await self._store_some(database)
-            except (DatabaseUnavailable, DatabaseBehind) as error:
+                    self._works()
+            except (
+                DatabaseUnavailable,
+                DatabaseBehind,
+                JournalUnavailable,
+                StretchRefused,
+                ReplayDiffers,
+            ) as error:
                 if self.fault is None:
                     log.error("store.unavailable", reason=str(error))
                 self.fault = str(error)
                 self._give_up_queue()
-                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
-                failures += 1
+                await asyncio.sleep(RETRY_S[min(self._failures, len(RETRY_S) - 1)])
+                self._failures += 1
 
-    async def _go_on_from(self, start: StoreStart) -> None:
+    def _go_on_from(self, start: StoreStart) -> None:
         self._base = start.state
         self.committed = start.committed
         self._previous_checkpoint = start.previous_checkpoint
         self._give_up_queue()
+
+    def _works(self) -> None:
+        """Something was stored, or everything is."""
         if self.fault is not None:
-            log.info("store.available", committed=start.committed)
+            log.info("store.available", committed=self.committed)
         self.fault = None
+        self._failures = 0
 
     async def _store_some(self, database: Database) -> None:
         if self.behind:
@@ -189,7 +219,7 @@ class Storer:
     def _take(self) -> list[_Item]:
         items: list[_Item] = []
         readings = 0
-        while self._queue and len(items) < COMMIT_ENTRIES:
+        while self._queue and len(items) < min(COMMIT_ENTRIES, self._together):
             if items and readings + self._queue[0].readings > COMMIT_READINGS:
                 break
             item = self._queue.popleft()
@@ -224,14 +254,45 @@ class Storer:
                     readings = 0 if outcome.verdict is None else len(outcome.verdict.kept)
                     items.append(_Item(position, entry, outcome, readings, None))
             after = self._taken = entries[-1][0]
-            now = self._clock()
-            if items:
-                if now >= self._next_checkpoint:
-                    self._next_checkpoint = now + self._checkpoint_us
-                    items[-1].state = fold.snapshot()
-                await self._commit(database, items)
+            if items and self._checkpoint_is_due():
+                items[-1].state = fold.snapshot()
+            while items:
+                some, items = items[: self._together], items[self._together :]
+                await self._commit(database, some)
+                self._works()
 
     async def _commit(self, database: Database, items: list[_Item]) -> None:
+        """In one transaction; what fails is to come again in smaller pieces."""
+        try:
+            await self._write(database, items)
+        except DatabaseUnavailable:
+            self._together = max(1, len(items) // 2)  # it may have been too much for one statement
+            raise
+        except StretchRefused as refused:
+            self._together = 1
+            if len(items) > 1 or not refused.content or self.set_aside >= MOST_SET_ASIDE:
+                raise
+            await self._set_aside(database, items[0], refused)
+        else:
+            self._together = min(self._together * 17 // 16 + 1, MOST_TOGETHER)
+
+    async def _set_aside(self, database: Database, item: _Item, refused: StretchRefused) -> None:
+        """Leave the readings of an entry out; and if that is not enough, all it decided."""
+        log.error("store.set_aside", position=item.position, reason=str(refused))
+        try:
+            await self._write(database, [item], set_aside=str(refused), decided=True)
+        except StretchRefused:
+            await self._write(database, [item], set_aside=str(refused), decided=False)
+        self.set_aside += 1
+
+    async def _write(
+        self,
+        database: Database,
+        items: list[_Item],
+        *,
+        set_aside: str | None = None,
+        decided: bool = True,
+    ) -> None:
         state = items[-1].state
         checkpoint = None
         if state is not None:
@@ -243,16 +304,20 @@ class Storer:
             batches=[
                 (item.position, ReadingBatch.from_bytes(item.entry.payload), item.outcome.verdict)
                 for item in items
-                if item.entry.kind is EntryKind.BATCH and item.outcome.verdict is not None
+                if item.entry.kind is EntryKind.BATCH
+                and item.outcome.verdict is not None
+                and set_aside is None
             ],
             transitions=[
                 (item.position, ordinal, transition)
                 for item in items
                 for ordinal, transition in enumerate(item.outcome.transitions)
+                if decided
             ],
-            alarms=list({a.id: a for item in items for a in item.outcome.alarms}.values()),
+            alarms=list({a.id: a for i in items for a in i.outcome.alarms if decided}.values()),
             checkpoint=checkpoint,
             entries=[(item.position, item.entry) for item in items],
+            set_aside=set_aside,
         )
         started = self._monotonic()
         done = await commit(database, change)

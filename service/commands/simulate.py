@@ -63,21 +63,21 @@ def simulate_command(
     """Play the registered county over MQTT, each gateway with its own credentials."""
     chosen = settings(data_dir=data_dir)
     known = _known(county or county_file(chosen.data_dir))
-    played = _first(county_registry(known.seed, known.sites), gateways)
-    with ExitStack() as stack, failing_on(ScenarioError, Refused, OSError, ValueError):
+    try:
+        scenarios = tuple(load(file) for file in scenario or ()) or (built_in(),)
         address = Broker.from_url(broker or _running_broker(chosen.data_dir))
+    except (OSError, ScenarioError, ValueError) as error:
+        fail(str(error), code=2)
+    played = _first(county_registry(known.seed, known.sites), gateways)
+    with ExitStack() as stack, failing_on(ScenarioError, Refused, OSError):
         if load_ is not None:
             plan = _load_plan(played, known, readings_per_s=load_, seconds=seconds)
             work: Coroutine[Any, Any, Any] = publish_load(plan, broker=address, clock=now_us)
             what = f"a load of {load_:g} readings/s"
         else:
-            scenarios = tuple(load(file) for file in scenario or ()) or (built_in(),)
-            performance = Performance(
-                county=played, scenarios=scenarios, seed=seed, seconds=seconds
-            )
             file = None if truth is None else stack.enter_context(truth.open("w", encoding="utf-8"))
             work = play(
-                performance,
+                Performance(county=played, scenarios=scenarios, seed=seed, seconds=seconds),
                 broker=address,
                 login=lambda gateway: Login(gateway, known.passwords[gateway]),
                 clock=now_us,

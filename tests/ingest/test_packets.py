@@ -53,7 +53,14 @@ def test_garbage_is_a_violation_or_waits_for_more_and_nothing_else(garbage: byte
 def test_every_length_is_written_as_it_is_read(size: int) -> None:
     body = bytes(size)
     [delivery], _ = PacketReader().feed(packets.publish("t", body, 7))
-    assert delivery == Delivery(b"t", body, 7, retained=False)
+    assert delivery == Delivery(b"t", body, 7, retained=False, duplicate=False)
+
+
+def test_a_copy_says_that_it_is_one() -> None:
+    first = packets.publish("t", b"x", 7)
+    copy = bytes([first[0] | 0x08]) + first[1:]
+    deliveries, _ = PacketReader().feed(first + copy)
+    assert [delivery.duplicate for delivery in deliveries] == [False, True]
 
 
 def test_of_an_enormous_message_only_the_head_is_kept_and_the_next_one_is_read() -> None:

