@@ -30,6 +30,8 @@ _UNREACHABLE: Final = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.QueryCanceledError,
+    asyncpg.TransactionRollbackError,  # a deadlock, for one: the other side went on
+    asyncpg.PostgresSystemError,
     asyncpg.InternalClientError,
     asyncpg.InterfaceError,
 )

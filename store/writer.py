@@ -39,6 +39,7 @@ __all__ = [
     "DatabaseBehind",
     "Recovered",
     "StaleJournal",
+    "StretchRefused",
     "commit",
     "make_room",
     "open_epoch",
@@ -64,6 +65,22 @@ class DatabaseBehind(Exception):
     """
 
 
+class StretchRefused(Exception):
+    """PostgreSQL will not have this stretch, however often it is offered.
+
+    Attributes:
+        content: what is written is the cause, not where it is written to.
+    """
+
+    def __init__(self, error: Exception, *, content: bool) -> None:
+        super().__init__(f"the database refuses it: {error}")
+        self.content = content
+
+
+_CONTENT: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError)
+"""A value that no column can hold (by the server's word or asyncpg's), or that breaks a constraint."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Commit:
     """A stretch of the journal, folded: everything up to and including `position`.
@@ -77,6 +94,8 @@ class Commit:
         alarms: Alarms it changed, each as it stands afterwards.
         checkpoint: The fold's state after `position`, when one is due.
         entries: Program and act entries of the stretch, kept for replays.
+        set_aside: Why readings or alarms of this one entry are left out. The entry is then kept
+            whole in `kept_entries`, whatever its kind, and noted as a hole.
     """
 
     journal_id: str
@@ -87,6 +106,7 @@ class Commit:
     alarms: Sequence[Alarm] = ()
     checkpoint: bytes | None = None
     entries: Sequence[tuple[int, Entry]] = field(default=())
+    set_aside: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +136,17 @@ async def commit(database: Database, change: Commit) -> Committed:
     Raises:
         StaleJournal: the database follows another journal (`open_epoch` comes first).
         DatabaseBehind: entries before the stretch are not stored.
+        StretchRefused: nothing is stored, and trying again will not help by itself.
         store.decisions.ReplayDiffers: a transition stored before reads differently now.
         DatabaseUnavailable: nothing is known to be stored; commit it again.
     """
+    try:
+        return await _commit(database, change)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StretchRefused(error, content=isinstance(error, _CONTENT)) from error
+
+
+async def _commit(database: Database, change: Commit) -> Committed:
     rows = kept_rows(change.batches)
     storage = await database.storage()
     async with database.connection() as connection:
@@ -179,7 +207,7 @@ async def _commit_once(
         await write_transitions(connection, transitions)
         await write_alarms(connection, [a for a in change.alarms if a.position > stored])
         await write_outbox(connection, transitions, change.alarms)
-        await _keep_entries(connection, change.entries, stored=stored)
+        await _keep_entries(connection, change, stored=stored)
         if change.checkpoint is not None:
             await save_checkpoint(connection, change.journal_id, change.position, change.checkpoint)
         if change.position > stored:
@@ -228,12 +256,17 @@ async def _mark_dirty(connection: Connection, rows: Rows, closing_through: int |
     )
 
 
-async def _keep_entries(
-    connection: Connection, entries: Sequence[tuple[int, Entry]], *, stored: int
-) -> None:
-    wanted = (EntryKind.PROGRAM, EntryKind.ACT)
+async def _keep_entries(connection: Connection, change: Commit, *, stored: int) -> None:
+    wanted = set(EntryKind) if change.set_aside else {EntryKind.PROGRAM, EntryKind.ACT}
+    kept = [(p, e) for p, e in change.entries if p > stored and e.kind in wanted]
     await connection.executemany(
         "INSERT INTO kept_entries (position, kind, stored_at, payload) "
         "VALUES ($1, $2, now(), $3) ON CONFLICT DO NOTHING",
-        [(p, int(e.kind), e.payload) for p, e in entries if p > stored and e.kind in wanted],
+        [(position, int(entry.kind), entry.payload) for position, entry in kept],
     )
+    if change.set_aside:
+        await connection.executemany(
+            "INSERT INTO journal_holes (journal_id, after_position, next_position, found_at, "
+            "reason) VALUES ($1, $2, $3, now(), $4)",
+            [(change.journal_id, p - 1, p + 1, change.set_aside) for p, _ in kept],
+        )

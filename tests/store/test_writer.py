@@ -9,7 +9,6 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import asyncpg
 import numpy as np
 import pytest
 
@@ -18,7 +17,15 @@ from store.database import Database, DatabaseUnavailable
 from store.decisions import ReplayDiffers
 from store.migrate import migrate
 from store.recovery import list_holes
-from store.writer import DatabaseBehind, StaleJournal, commit, open_epoch, record_hole, recover
+from store.writer import (
+    DatabaseBehind,
+    StaleJournal,
+    StretchRefused,
+    commit,
+    open_epoch,
+    record_hole,
+    recover,
+)
 from tests.store.conftest import Play, Server, embedded_server
 from tests.store.stretches import (
     JOURNAL,
@@ -209,7 +216,7 @@ def test_an_alarm_row_follows_its_alarm_and_the_next_episode_opens(opened: Play)
 def test_the_database_refuses_a_second_open_alarm_of_one_target(opened: Play) -> None:
     async def act(database: Database) -> None:
         await commit(database, stretch(0, alarms=[alarm(f"{START}.0", 0)]))
-        with pytest.raises(asyncpg.UniqueViolationError):
+        with pytest.raises(StretchRefused, match="unique constraint"):
             await commit(database, stretch(1, alarms=[alarm(f"{START + 1}.0", 1)]))
         assert (await recover(database)).position == START
 
@@ -233,7 +240,7 @@ def test_a_replay_that_decides_differently_is_refused(opened: Play) -> None:
 def test_everything_of_a_commit_is_stored_or_nothing(opened: Play) -> None:
     async def act(database: Database) -> None:
         twice = [(START, 0, transition()), (START, 0, transition())]
-        with pytest.raises(asyncpg.UniqueViolationError):
+        with pytest.raises(StretchRefused, match="unique constraint"):
             await commit(database, stretch(0, readings((7, 0, 1)), transitions=twice))
         assert await stored(database) == []
         assert (await recover(database)).position == 0
