@@ -35,7 +35,7 @@ class Progress:
     def note(self, position: int, readings: int, *, at: int) -> None:
         """An entry that kept so many readings has been folded."""
         self._newest = _Mark(position, self._newest.readings + readings, at)
-        if not self._marks or at - self._marks[-1].at >= MARK_US:
+        if not self._marks or abs(at - self._marks[-1].at) >= MARK_US:  # the clock may be set back
             self._marks.append(self._newest)
 
     def lag_readings(self, committed: int) -> int:

@@ -52,7 +52,7 @@ async def recover_fold(
         CannotStart: the schema or the standby copy is of a newer version, or there is neither
             database nor copy.
     """
-    copy = _load_copy(standby)
+    copy = _load_copy(standby, journal)
     waited = False
     deadline = clock() + round(wait_s * 1_000_000)
     while True:
@@ -61,13 +61,14 @@ async def recover_fold(
                 journal, database, migrate_first=migrate_first, clock=clock
             )
         except DatabaseUnavailable as error:
-            if copy is not None and copy.journal_id == journal.id:
+            if copy is not None:
                 log.error("database.unavailable", reason=str(error), going_on_with="standby copy")
                 return _restored(copy.data, "the standby copy's")
             if clock() >= deadline:
                 raise CannotStart(
-                    f"{error}; this is the first start on this data directory, so there is no "
-                    "copy to work from: start PostgreSQL or mend VEDETTE_DATABASE_URL"
+                    f"{error}; this is the first start on this data directory, or its copy is out "
+                    "of date, so there is no copy to work from: start PostgreSQL or mend "
+                    "VEDETTE_DATABASE_URL"
                 ) from error
             if not waited:
                 log.warning("database.waiting", reason=str(error), at_most_s=wait_s)
@@ -77,14 +78,21 @@ async def recover_fold(
         return _fold_of(recovered)
 
 
-def _load_copy(standby: Standby) -> Checkpoint | None:
+def _load_copy(standby: Standby, journal: Journal) -> Checkpoint | None:
+    """The copy, if this journal goes on from it without a gap."""
     try:
-        return standby.load_checkpoint()
+        copy = standby.load_checkpoint()
     except StandbyNewer as error:
         raise CannotStart(str(error)) from error
     except StandbyDamaged as error:
         log.error("standby.damaged", reason=str(error))
         return None
+    if copy is None or copy.journal_id != journal.id:
+        return None
+    if journal.first > copy.position + 1:
+        log.error("standby.outdated", position=copy.position, journal_first=journal.first)
+        return None
+    return copy
 
 
 async def meet_database(

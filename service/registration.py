@@ -14,7 +14,7 @@ from types import MappingProxyType
 import msgspec
 import structlog
 
-from alerting import Configuration, ProgramChange
+from alerting import Configuration, ProgramChange, compile_program
 from domain.assets import Gateway
 from domain.catalogue import catalogue
 from domain.entries import Entry, EntryKind
@@ -37,6 +37,10 @@ class _Copy(msgspec.Struct, frozen=True):
 
 class NoRegistry(Exception):
     """The database is away, and there is no copy of the registry."""
+
+
+class NotJudgeable(Exception):
+    """The registry holds what no program can be made of; the fold goes on by what it has."""
 
 
 class Registration:
@@ -124,11 +128,21 @@ class Registration:
             await self.enforce(spine)
 
     async def enforce(self, spine: Spine) -> None:
-        """Append what the fold's configuration lacks of the registry's."""
+        """Append what the fold's configuration lacks of the registry's.
+
+        Raises:
+            NotJudgeable: the registry holds what no program can be made of.
+            store.journal.JournalUnavailable: the change could not be kept; call again.
+        """
         change = difference(
             spine.fold.configuration, self.registry.configuration(), at=self._clock()
         )
         if change is not None:
+            # An entry that cannot be folded would end this process, and each after it.
+            try:
+                compile_program(change.applied_to(spine.fold.configuration))
+            except ValueError as error:
+                raise NotJudgeable(f"the registry cannot be judged by: {error}") from error
             await spine.decide(Entry(EntryKind.PROGRAM, change.to_bytes()))
             log.info(
                 "program.changed",

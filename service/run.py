@@ -24,6 +24,7 @@ from service.http import GRACE_S, url_of
 from service.identities import Identities
 from service.live import LiveEngine
 from service.recovery import CannotStart
+from service.registration import NotJudgeable
 from service.settings import Settings
 from service.ticker import tick
 from service.upkeep import keep_rolled, keep_short, notice_edits
@@ -89,7 +90,7 @@ async def serve(
             tasks.start("journal", parts.spine.write_journal())
             tasks.start("fold", parts.spine.fold_entries())
             tasks.start("store", parts.storer.run(parts.database, parts.begin))
-            with suppress(JournalUnavailable):  # full: the task `edits` tries again for ever
+            with suppress(JournalUnavailable, NotJudgeable):  # the task `edits` tries for ever
                 await parts.registration.enforce(parts.spine)
             _start_edges(tasks, parts, settings)
             await _let_gateways_in(parts, broker, stopping)

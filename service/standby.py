@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import structlog
 
 from service.private_files import replace_private
 
 FORMAT: Final = 1
+
+log = structlog.get_logger(__name__)
 
 
 class StandbyNewer(Exception):
@@ -40,9 +43,17 @@ class _Sealed(msgspec.Struct, frozen=True):
 
 
 class Standby:
-    """Files in `directory` (made with mode 0700: accounts hold password hashes)."""
+    """Files in `directory` (made with mode 0700: accounts hold password hashes).
+
+    A file that cannot be written (the disk is full) is no reason to stop: the database has the
+    same, and the copy is for the day when it does not answer.
+
+    Attributes:
+        fault: why the copy could not be renewed, or None.
+    """
 
     def __init__(self, directory: Path) -> None:
+        self.fault: str | None = None
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -79,6 +90,18 @@ class Standby:
         return None if data is None else data.decode()
 
     def _save(self, name: str, data: bytes) -> None:
+        try:
+            self._write(name, data)
+        except OSError as error:
+            if self.fault is None:
+                log.error("standby.not_saved", file=name, reason=str(error))
+            self.fault = str(error)
+        else:
+            if self.fault is not None:
+                log.info("standby.saved", file=name)
+            self.fault = None
+
+    def _write(self, name: str, data: bytes) -> None:
         sealed = msgspec.msgpack.encode(_Sealed(FORMAT, zlib.crc32(data), data))
         path = self._directory / name
         replace_private(path, sealed)

@@ -75,13 +75,19 @@ async def notice_edits(
 async def _again_and_again(
     name: str, once: Callable[[], Awaitable[None]], *, every_s: float
 ) -> None:
-    away = False
+    trouble: str | None = None
     while True:
         try:
             await once()
-            away = False
+            if trouble is not None:
+                log.info("upkeep.goes_on", task=name)
+            trouble = None
         except (DatabaseUnavailable, JournalUnavailable) as error:
-            if not away:
+            if trouble is None:
                 log.warning("upkeep.waiting", task=name, reason=str(error))
-            away = True
+            trouble = str(error)
+        except Exception as error:  # housekeeping must never end the judging
+            if trouble != str(error):
+                log.error("upkeep.failed", task=name, reason=str(error), exc_info=error)
+            trouble = str(error)
         await asyncio.sleep(every_s)

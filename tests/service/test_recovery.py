@@ -46,7 +46,7 @@ def away(place: Path, journal_id: str | None = None, data: bytes | None = None) 
         try:
             if data is not None:
                 standby = Standby(place / "standby")
-                standby.save_checkpoint(Checkpoint(journal_id or journal.id, 7, data))
+                standby.save_checkpoint(Checkpoint(journal_id or journal.id, journal.last, data))
             return await recovered(journal, database, place)
         finally:
             await database.close()
