@@ -1,4 +1,4 @@
-"""Looks at a broker as a stranger and as the service would: for `vedette doctor`."""
+"""Looks at a broker as a stranger and as the service would: for `vedette doctor` and `bench`."""
 
 from __future__ import annotations
 
@@ -32,14 +32,17 @@ async def examine(url: str, *, username: str, password: str) -> BrokerExaminatio
     return BrokerExamination(fault, stranger is None, returned)
 
 
-def _client(url: str, username: str | None, password: str | None) -> aiomqtt.Client:
+def _client(
+    url: str, username: str | None, password: str | None, *, client_id: str | None = None
+) -> aiomqtt.Client:
     parts = urlsplit(url)
     return aiomqtt.Client(
         parts.hostname or "127.0.0.1",
         parts.port or 1883,
         username=username,
         password=password,
-        identifier=f"vedette-doctor-{secrets.token_hex(8)}",
+        identifier=client_id or f"vedette-doctor-{secrets.token_hex(8)}",
+        clean_session=True,
         timeout=TIMEOUT_S,
         tls_params=aiomqtt.TLSParameters() if parts.scheme == "mqtts" else None,
     )
@@ -65,3 +68,13 @@ async def _probe(url: str, username: str | None, password: str | None) -> bool:
     except aiomqtt.MqttError:
         return False
     return False
+
+
+async def forget_session(url: str, *, username: str, password: str, client_id: str) -> None:
+    """End a client's persistent session, so that the broker queues nothing more for it.
+
+    Raises:
+        aiomqtt.MqttError: the broker cannot be reached, or refuses.
+    """
+    async with _client(url, username or None, password or None, client_id=client_id):
+        return

@@ -17,11 +17,12 @@ from urllib.parse import quote
 import msgspec
 
 from service import control
+from service.bench.given import BenchBroker
 from service.bench.layer import Login
 from service.bench.processes import cpu_s
 from service.bench.publisher import Order
 from service.bench.scene import Cast, helper_process
-from service.embedded import Broker, PostgresServer
+from service.embedded import PostgresServer
 from service.latency import EDGES_S
 
 POLL_S: Final = 0.05
@@ -54,10 +55,11 @@ class Flow:
 
 
 def order_of(
-    cast: Cast, broker: Broker, *, seconds: float, per_message: int, rate: float | None
+    cast: Cast, broker: BenchBroker, *, seconds: float, per_message: int, rate: float | None
 ) -> Order:
     return Order(
-        port=broker.port,
+        broker=broker.url,
+        user=cast.user,
         passwords=cast.passwords,
         tags=cast.tags,
         seconds=seconds,
@@ -104,7 +106,7 @@ async def drive(order: Order, consumed: Consumed) -> Flow:
         )
 
 
-async def layer_alone(cast: Cast, broker: Broker, *, seconds: float, per_message: int) -> Flow:
+async def layer_alone(cast: Cast, broker: BenchBroker, *, seconds: float, per_message: int) -> Flow:
     """Ingest's own MQTT layer with the rest cut off."""
     login = broker.service
     order = msgspec.json.encode(
@@ -156,7 +158,7 @@ class _Counter:
 async def naive(
     script: Path,
     cast: Cast,
-    broker: Broker,
+    broker: BenchBroker,
     server: PostgresServer,
     *,
     per_message: int,
@@ -168,7 +170,7 @@ async def naive(
     await broker.admit_gateways()
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(script),
-        "--broker", f"mqtt://{user}:{word}@127.0.0.1:{broker.port}",
+        "--broker", broker.url.replace("://", f"://{user}:{word}@", 1),
         "--database", server.dsn,
         "--seconds", str(seconds),
         stdout=PIPE,

@@ -21,7 +21,10 @@ from simulators.load import LoadGateway, LoadPlan, publish_load
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What to publish, as one line of JSON."""
 
-    port: int
+    broker: str
+    """mqtt://host:port"""
+    user: str | None = None
+    """Who all gateways log in as; None: as themselves."""
     passwords: dict[str, str]
     tags: dict[str, list[str]]
     seconds: float
@@ -36,7 +39,9 @@ def plan_of(order: Order) -> LoadPlan:
     return LoadPlan(
         gateways=tuple(
             LoadGateway(
-                gateway=gateway, login=Login(gateway, order.passwords[gateway]), tags=tuple(tags)
+                gateway=gateway,
+                login=Login(order.user or gateway, order.passwords[gateway]),
+                tags=tuple(tags),
             )
             for gateway, tags in order.tags.items()
         ),
@@ -64,7 +69,7 @@ async def main() -> None:
         asyncio.get_running_loop().add_reader(sys.stdin, read_budget)
     report = await publish_load(
         plan_of(order),
-        broker=Broker("127.0.0.1", order.port),
+        broker=Broker.from_url(order.broker),
         clock=lambda: time.time_ns() // 1000,
         budget=(lambda: budget) if order.paced else None,
     )

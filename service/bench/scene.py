@@ -13,12 +13,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import quote
 
 from alerting import Level, Limit
 from domain.assets import Enterprise, Gateway, Region, Sensor, Site
 from service import control
+from service.bench.given import BenchBroker, GivenBroker
 from service.clock import now_us
 from service.embedded import Broker, MosquittoBroker, NatsBroker, PostgresServer, ServerFailed
 from store.audit import Actor
@@ -26,7 +27,8 @@ from store.county import NewRegistry, add_registry
 from store.database import Database
 from store.migrate import migrate
 
-BrokerKind = Literal["embedded", "mosquitto"]
+EMBEDDED: Final = "embedded"
+MOSQUITTO: Final = "mosquitto"
 START_S: Final = 60.0
 SOURCE: Final = "vedette bench"
 LIMITS: Final[dict[Level, Limit]] = {
@@ -39,20 +41,25 @@ LIMITS: Final[dict[Level, Limit]] = {
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Who publishes: gateways with their passwords and tags."""
+    """Who publishes: gateways with their passwords and tags.
+
+    `user` is who they all log in as, at a broker that others administer; None: as themselves.
+    """
 
     passwords: dict[str, str]
     tags: dict[str, list[str]]
+    user: str | None = None
 
 
-def cast_of(gateways: int, sensors: int) -> Cast:
+def cast_of(gateways: int, sensors: int, kind: str) -> Cast:
     """`sensors` points shared out evenly over `gateways`."""
     names = [f"bench-{k:03d}" for k in range(gateways)]
     each = -(-sensors // gateways)
-    return Cast(
-        {name: secrets.token_urlsafe(16) for name in names},
-        {name: [f"p{n:04d}" for n in range(each)] for name in names},
-    )
+    tags = {name: [f"p{n:04d}" for n in range(each)] for name in names}
+    if kind in {EMBEDDED, MOSQUITTO}:
+        return Cast({name: secrets.token_urlsafe(16) for name in names}, tags)
+    login = GivenBroker(kind).service
+    return Cast(dict.fromkeys(names, login.password), tags, login.username)
 
 
 def enterable_directory(prefix: str, parent: Path | None) -> Path:
@@ -74,11 +81,18 @@ async def bench_directory() -> AsyncIterator[Path]:
 
 @asynccontextmanager
 async def fresh_broker(
-    directory: Path, kind: BrokerKind, cast: Cast, *, program: Path | None = None
-) -> AsyncIterator[Broker]:
-    """A broker of its own, with the gateways known but not let in yet."""
+    directory: Path, kind: str, cast: Cast, *, program: Path | None = None
+) -> AsyncIterator[BenchBroker]:
+    """A broker of its own, with the gateways known but not let in yet; or the one at a URL."""
+    if kind not in {EMBEDDED, MOSQUITTO}:
+        given = GivenBroker(kind)
+        try:
+            yield given
+        finally:
+            await given.forget()
+        return
     place = await asyncio.to_thread(enterable_directory, "broker-", directory)
-    if kind == "mosquitto":
+    if kind == MOSQUITTO:
         broker: Broker = MosquittoBroker(place, port=0, program=program)
     else:
         broker = NatsBroker(place, port=0, program=program)
@@ -116,7 +130,7 @@ def _registry(cast: Cast) -> NewRegistry:
 
 @asynccontextmanager
 async def service_process(
-    directory: Path, server: PostgresServer, broker: Broker
+    directory: Path, server: PostgresServer, broker: BenchBroker
 ) -> AsyncIterator[tuple[control.Running, Process]]:
     """`vedette run` as a process of its own, ready and with the gateways let in."""
     login = broker.service
@@ -129,7 +143,7 @@ async def service_process(
             env={
                 **os.environ,
                 "VEDETTE_DATABASE_URL": server.dsn,
-                "VEDETTE_MQTT_URL": f"mqtt://{user}:{word}@127.0.0.1:{broker.port}",
+                "VEDETTE_MQTT_URL": broker.url.replace("://", f"://{user}:{word}@", 1),
                 "VEDETTE_MQTT_REDELIVERY_S": str(broker.redelivery_s),
                 "VEDETTE_DATA_DIR": str(data_dir),
                 "VEDETTE_HTTP_PORT": "0",

@@ -9,14 +9,19 @@ import typer
 import uvloop
 from rich.console import Console
 
+from service.bench.given import GivenBroker
 from service.bench.run import BenchOptions, run_bench
+from service.bench.scene import EMBEDDED, MOSQUITTO
+from service.brokers import WrongBrokerUrl
 from service.commands.base import app, fail, failing_on
 from service.embedded import AlreadyRunning, NoAccount, NoPlace, ServerFailed
 
 
 @app.command("bench")
 def bench_command(
-    broker: Annotated[str, typer.Option(help="embedded or mosquitto.")] = "embedded",
+    broker: Annotated[
+        str, typer.Option(help="embedded, mosquitto, or mqtt://user:password@host:port.")
+    ] = "embedded",
     readings_per_message: Annotated[
         int, typer.Option("--readings-per-message", min=1, max=500, help="Readings a message.")
     ] = 20,
@@ -25,11 +30,17 @@ def bench_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object only.")] = False,
 ) -> None:
     """Measure the whole path with a real broker and database; exit code 1 if readings are missing."""
-    if broker not in {"embedded", "mosquitto"}:
-        fail(f"--broker {broker}: choose embedded or mosquitto", code=2)
+    if broker not in {EMBEDDED, MOSQUITTO}:
+        try:
+            GivenBroker(broker)
+        except WrongBrokerUrl:
+            fail(
+                f"--broker {broker}: give embedded, mosquitto or mqtt://user:password@host:port",
+                code=2,
+            )
     console = Console(stderr=True, highlight=False)
     options = BenchOptions(
-        broker="mosquitto" if broker == "mosquitto" else "embedded",
+        broker=broker,
         readings_per_message=readings_per_message,
         seconds=seconds,
         sensors=sensors,
