@@ -217,7 +217,7 @@ async def load_order(http: httpx.AsyncClient, port: int, rate: float) -> Order:
         for tag in tags[name]:
             await add_sensor(http, name, tag)
     return Order(
-        port=port, passwords=passwords, tags=tags, seconds=3600.0,
+        broker=f"mqtt://127.0.0.1:{port}", passwords=passwords, tags=tags, seconds=3600.0,
         readings_per_message=SENSORS, rate=rate / SENSORS,
     )  # fmt: skip
 

@@ -30,6 +30,7 @@ import numpy as np
 from service import control
 from service.bench.measures import order_of, stored_messages
 from service.bench.scene import (
+    EMBEDDED,
     bench_directory,
     cast_of,
     fresh_broker,
@@ -60,11 +61,11 @@ def main() -> None:
 
 async def measure(seconds: float, sensors: int, rate: float, *, quiet: bool) -> dict[str, Any]:
     """Load the house for `seconds` and read the memory of the service meanwhile."""
-    cast = cast_of(GATEWAYS, sensors)
+    cast = cast_of(GATEWAYS, sensors, EMBEDDED)
     async with AsyncExitStack() as stack:
         directory = await stack.enter_async_context(bench_directory())
         server = await stack.enter_async_context(registered_database(directory, cast))
-        broker = await stack.enter_async_context(fresh_broker(directory, "embedded", cast))
+        broker = await stack.enter_async_context(fresh_broker(directory, EMBEDDED, cast))
         running, process = await stack.enter_async_context(
             service_process(directory, server, broker)
         )
