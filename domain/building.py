@@ -98,7 +98,11 @@ class BatchBuilder:
     def last_lacks_times(self) -> bool:
         """Whether a reading of the newest message has no time but that of its reception."""
         count = self._count[-1]
-        return count > 0 and any(reason & Reason.NO_DEVICE_TIME for reason in self._reason[-count:])
+        if not count:
+            return False
+        reasons = self._reason[-count:]
+        # The first test runs without a frame of Python and nearly always says no.
+        return any(reasons) and any(reason & Reason.NO_DEVICE_TIME for reason in reasons)
 
     def remove_last(self) -> None:
         """Take the newest message back out."""

@@ -52,6 +52,8 @@ class Intake:
     ) -> None:
         self._sequences = sequences
         self._quarantine = quarantine
+        self._untimed: set[tuple[int, str | None, int]] = set()
+        """Taken, not durable yet, with readings that have no time of their own."""
         self.figures = IngestFigures()
 
     def read(
@@ -68,7 +70,8 @@ class Intake:
 
         A message whose `seq` is settled is a copy, or comes from a gateway that counts anew
         without a new `boot`. Readings with their own times are told apart by these, so they are
-        taken; readings that have none but the time we received them would be doubled.
+        taken; readings that have none but the time we received them would be doubled. So would
+        they by a second copy while the first is on its way to the journal.
         """
         figures = self.figures
         figures.messages += 1
@@ -91,20 +94,24 @@ class Intake:
             self.refuse(record.id, record, _text(topic), received, (fault.rejection,), payload)
             return fault
         batch.heard.add(gateway.number)
-        if (
-            head.seq is not None
-            and self._sequences.seen(gateway.number, head.boot, head.seq)
-            and batch.builder.last_lacks_times()
-        ):
-            batch.builder.remove_last()
-            figures.repeated += 1
-            return head
+        if head.seq is not None and batch.builder.last_lacks_times():
+            key = (gateway.number, head.boot, head.seq)
+            if key in self._untimed or self._sequences.seen(*key):
+                batch.builder.remove_last()
+                figures.repeated += 1
+                return head
+            self._untimed.add(key)
+            batch.untimed.append(key)
         record.readings += head.readings_accepted
         figures.readings += head.readings_accepted
         if head.errors:
             batch.answers.append(Answer(record.id, head.boot, head.seq, head.errors))
             self.refuse(record.id, record, _text(topic), received, head.errors, payload)
         return head
+
+    def settled(self, batch: Batch) -> None:
+        """The batch is durable: from now on `sequences` knows its messages."""
+        self._untimed.difference_update(batch.untimed)
 
     def refuse(
         self,

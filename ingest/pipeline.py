@@ -329,6 +329,7 @@ class Ingest:
     def _settle(self, batch: Batch, messages: MessageColumns) -> None:
         """A batch is durable: everybody who waited for it hears of it."""
         self.sequences.apply(messages)
+        self._intake.settled(batch)
         if self.session is not None:
             self.session.acknowledge(batch.connection, batch.packet_ids)
         for answer in batch.answers:
