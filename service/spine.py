@@ -135,6 +135,7 @@ class Spine:
 
     async def write_journal(self) -> None:
         """Task: make waiting entries durable, in groups, for ever."""
+        next_ = self._journal.last + 1
         while True:
             group = [await self._inbox.get()]
             while len(group) < GROUP and not self._inbox.empty():
@@ -145,12 +146,30 @@ class Spine:
             except JournalUnavailable as error:
                 self._refuse(group, error)
                 continue
+            await self._take_kept_unanswered(next_, first)
+            next_ = first + len(group)
             self._note_kept(group)
             self._metrics.stage_seconds.labels("journal").observe(self._monotonic() - started)
             for offset, waiting in enumerate(group):
                 if not waiting.durable.done():
                     waiting.durable.set_result(first + offset)
                 await self._durable.put((first + offset, waiting))
+
+    async def _take_kept_unanswered(self, begin: int, end: int) -> None:
+        """Fold entries of [begin, end) too: the journal failed, but had them on disk already.
+
+        Their callers were refused and try again. But every other fold of this journal meets them.
+        """
+        while begin < end:
+            entries = await self._journal.read(begin - 1, max_bytes=4 << 20)
+            entries = [each for each in entries if each[0] < end]
+            if not entries:
+                return
+            for position, entry in entries:
+                log.warning("journal.kept_unanswered", position=position)
+                durable = asyncio.get_running_loop().create_future()
+                await self._durable.put((position, _Waiting(entry, durable, None, None)))
+            begin = entries[-1][0] + 1
 
     def _note_kept(self, group: list[_Waiting]) -> None:
         """The fault is over when a batch was kept: in a full journal a tick may still find room."""
