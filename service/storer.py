@@ -52,6 +52,13 @@ RETRY_S: Final = (0.2, 0.5, 1.0, 2.0)
 log = structlog.get_logger(__name__)
 
 
+class TwoHistories(Exception):
+    """The database was set back behind what the journal holds.
+
+    The live fold knows what the database never will. A restart begins both where it stands.
+    """
+
+
 @dataclass(slots=True)
 class _Item:
     position: int
@@ -86,6 +93,7 @@ class Storer:
     ) -> None:
         self._journal = journal
         self._live = live
+        self._origin = (live().position, journal.first)
         self._standby = standby
         self._checkpoint_us = checkpoint_us
         self._keep_journal = keep_journal
@@ -150,6 +158,7 @@ class Storer:
 
         Raises:
             StaleJournal: another service took the database over; this one must end.
+            TwoHistories: an older database was put in place; this process must begin again.
             service.recovery.CannotStart: so must it when the schema or the journal does not fit.
         """
         while True:
@@ -173,6 +182,12 @@ class Storer:
                 self._failures += 1
 
     def _go_on_from(self, start: StoreStart) -> None:
+        begun = start.state.position
+        if self._journal.first > begun + 1 and (begun, self._journal.first) != self._origin:
+            raise TwoHistories(
+                f"the database stands at {start.committed} with a checkpoint at {begun}, the journal "
+                f"begins at {self._journal.first}, and this process judged from {self._origin[0]} on"
+            )
         self._base = start.state
         self.committed = start.committed
         self._previous_checkpoint = start.previous_checkpoint

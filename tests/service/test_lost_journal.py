@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import pytest
+
+from service.storer import TwoHistories
 from store.alarms import get_alarm, open_alarms, timeline
 from store.database import Database
 from store.scope import ALL
@@ -46,6 +50,35 @@ def test_an_alarm_that_only_a_lost_journal_knew_does_not_block_the_next_one(
             lost = await raised_behind_the_only_checkpoint(stage)
         async with staged(database, tmp_path / "new") as stage:
             await the_next_alarm_is_the_only_open_one(stage, database, lost)
+
+    scene(act)
+
+
+def test_a_database_set_back_under_a_running_service_makes_it_begin_again(
+    scene: Scene[None], tmp_path: Path
+) -> None:
+    async def act(database: Database) -> None:
+        async with staged(database, tmp_path, checkpoint_s=0.05) as stage:
+            storing = stage.start_storing()
+            await stage.spine.append_batch(batch(80.0))
+            begin = stage.journal.first
+            async with asyncio.timeout(10):
+                while stage.journal.first == begin:
+                    await stage.spine.append(tick_entry())
+                    await asyncio.sleep(0.02)
+            async with database.transaction() as old:  # a backup from before the first entry
+                await old.execute(
+                    f"UPDATE spine SET position = {begin - 1}; TRUNCATE checkpoints, transitions, "
+                    "alarms, readings, outbox, kept_entries"
+                )
+            await stage.spine.append(tick_entry())
+            with pytest.raises(TwoHistories, match="the journal begins at"):
+                await asyncio.wait_for(storing, 10)
+        async with staged(database, tmp_path) as stage:
+            stage.start_storing()
+            await stage.spine.append_batch(batch(90.0))
+            await stage.all_is_stored()
+            assert stage.storer.fault is None
 
     scene(act)
 
