@@ -20,7 +20,10 @@ import { readStream, type ServerEvent, StreamRefused } from './sse'
 
 const DEAD_MS = 4_000
 const RETRY_MS = [250, 500, 1_000, 2_000, 3_000]
-/** One frame for many events keeps the main thread free at hundreds of events a second. */
+/**
+ * A lone event is applied at once; of many, those of 60 ms together, which keeps the main thread
+ * free at hundreds of events a second.
+ */
 const FLUSH_MS = 60
 
 let running: AbortController | null = null
@@ -31,6 +34,7 @@ let connectedAt = 0
 let wanted = 'none'
 let queue: AlarmFrame[] = []
 let flushTimer: ReturnType<typeof setTimeout> | null = null
+let flushedAt = Number.NEGATIVE_INFINITY
 let snapshotting = false
 let snapshotAgain = false
 let everComplete = false
@@ -130,7 +134,10 @@ function take(events: ServerEvent[]): void {
       void snapshot()
     }
   }
-  if (queue.length > 0 && !snapshotting && !flushTimer) flushTimer = setTimeout(flush, FLUSH_MS)
+  if (queue.length > 0 && !snapshotting && !flushTimer) {
+    const wait = Math.max(0, flushedAt + FLUSH_MS - performance.now())
+    flushTimer = setTimeout(flush, wait)
+  }
 }
 
 function takeHealth(frame: HealthFrame): void {
@@ -143,6 +150,7 @@ function takeHealth(frame: HealthFrame): void {
 
 function flush(): void {
   flushTimer = null
+  flushedAt = performance.now()
   const frames = queue
   queue = []
   const applied = useAlarms().apply(frames)
