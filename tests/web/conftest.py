@@ -157,6 +157,7 @@ def browser() -> Iterator[Browser]:
             executable_path=CHROMIUM,
             args=[
                 "--no-sandbox",
+                "--disable-audio-output",
                 "--autoplay-policy=document-user-activation-required",
                 "--disable-features=MediaEngagementBypassAutoplayPolicies,PreloadMediaEngagementData",
             ],

@@ -13,6 +13,8 @@ export const mutedUntil = ref(0)
 const MUTE_MS = 120_000
 const TONES = [880, 660, 880, 660]
 const TONE_S = 0.22
+/** A machine without a working sound device may never answer. */
+const DEVICE_MS = 3000
 
 let context: AudioContext | null = null
 
@@ -42,7 +44,8 @@ function touched(): void {
 
 /** Must be called from within a click or key press. */
 export async function release(): Promise<void> {
-  await audio().resume()
+  const silent = new Promise((resolve) => setTimeout(resolve, DEVICE_MS))
+  await Promise.race([audio().resume(), silent])
   look()
 }
 
