@@ -108,8 +108,10 @@ def call(running: Running, method: str, path: str, body: dict[str, Any] | None =
 def _reason(error: urllib.error.HTTPError) -> str:
     try:
         problem = json.loads(error.read())
-        parts = [str(problem.get("detail") or problem.get("title"))]
-        parts += [f"{e['path']}: {e['reason']}" for e in problem.get("errors") or ()]
+        parts = [
+            f"{e['path']}: {e['reason'].removeprefix(e['path'] + ': ')}"
+            for e in problem.get("errors") or ()
+        ] or [str(problem.get("detail") or problem.get("title"))]
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"HTTP {error.code}"
     return "; ".join(parts)
