@@ -244,6 +244,7 @@ class Ingest:
     def _take(self, connection: int, deliveries: list[Delivery]) -> None:
         received = self._clock()
         find, tags, records = self._routes.find, self._tags, self._records
+        in_order = self._order.is_open
         for delivery in deliveries:
             channel, gateway = find(delivery.topic)
             if channel is not Channel.TELEMETRY and channel is not Channel.BACKFILL:
@@ -253,17 +254,26 @@ class Ingest:
             if known is None:
                 self._take_unregistered(gateway, delivery, connection, received)
                 continue
-            record = records.get(known.number) or self._record(gateway, known.number)
+            record = records.get(known.number)
+            if record is None or record.id != gateway:
+                record = self._record(gateway, known.number)
             backfill = channel is Channel.BACKFILL
-            message = _Message(known, record, delivery, connection, received, backfill)
-            if self._order.is_open:
+            if in_order:
+                message = _Message(known, record, delivery, connection, received, backfill)
                 self._take_in_order(message)
             else:
-                self._add(message)
+                self._add(known, record, delivery, connection, received, backfill)
         self._hold_back_if_full()
 
-    def _add(self, message: _Message) -> None:
-        gateway, record, delivery, connection, received, backfill = message
+    def _add(
+        self,
+        gateway: GatewayTags,
+        record: GatewayRecord,
+        delivery: Delivery,
+        connection: int,
+        received: int,
+        backfill: bool,  # noqa: FBT001 - the hot path passes by position
+    ) -> None:
         payload = delivery.payload
         batch = self._batching.open()
         self._intake.read(batch, gateway, record, payload, received, delivery.topic, backfill)
@@ -274,13 +284,13 @@ class Ingest:
         boot, seq = peek_sequence(message.delivery.payload)
         number = message.gateway.number
         if seq is None:
-            self._add(message)
+            self._add(*message)
         elif self.sequences.seen(number, boot, seq):
-            self._add(message)  # a copy of what is durable keeps nobody waiting
+            self._add(*message)  # a copy of what is durable keeps nobody waiting
         else:
             size = len(message.delivery.payload) + _OVERHEAD
             for ready in self._order.arrange(number, boot, seq, message, size):
-                self._add(ready)
+                self._add(*ready)
 
     def _take_other(
         self, channel: Channel, gateway: str, delivery: Delivery, connection: int
@@ -362,7 +372,7 @@ class Ingest:
             await asyncio.sleep(_ORDER_EVERY_S)
             if self._order.is_open:
                 for message in self._order.due(asyncio.get_running_loop().time()):
-                    self._add(message)
+                    self._add(*message)
 
     async def _send_probes(self) -> None:
         while True:

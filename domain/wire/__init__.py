@@ -8,7 +8,8 @@ from domain.building import BatchBuilder
 from domain.wire.answers import decode_status, encode_receipt, encode_rejected, encode_status
 from domain.wire.encoding import OutgoingReading, encode_message
 from domain.wire.message import MAX_BYTES, peek_sequence
-from domain.wire.native import MessageHead, decode
+from domain.wire.native import decode
+from domain.wire.plain import MessageHead
 from domain.wire.rejections import TEXTS, Cause, MalformedMessage, Rejection
 from domain.wire.vocabulary import QUALITY_LETTERS, SensorRef
 

@@ -17,7 +17,8 @@ from domain.wire.rejections import Cause, MalformedMessage
 MAX_BYTES: Final = 256 * 1024
 MAX_SEQUENCE: Final = 2**53 - 1
 """The largest `seq`: every JSON reader keeps integers up to it exactly."""
-_BOOT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{0,32}")
+BOOT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{0,32}")
+"""What a `boot` may be."""
 _HEAD_BOOT: Final = re.compile(rb'"boot"\s*:\s*"([^"\\]{0,128})"')
 _HEAD_SEQUENCE: Final = re.compile(rb'"seq"\s*:\s*([0-9]{1,16})\s*[,}]')
 
@@ -50,16 +51,14 @@ class _Head(msgspec.Struct):
 NOT_AN_OBJECT: Final = Reading()
 """Stands in `Message.readings` for an element that is not an object."""
 
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for what it cannot read."""
 _decode_message: Final = msgspec.json.Decoder(Message).decode
 _decode_head: Final = msgspec.json.Decoder(_Head).decode
 
 
-def parse(payload: bytes) -> tuple[Message, bool]:
-    """The message, its fields unchecked; and whether it was strict JSON of the right shape.
-
-    Only a strict one is sure to have finite numbers, and objects for readings.
+def parse(payload: bytes) -> Message:
+    """The message, its fields unchecked.
 
     Raises:
         MalformedMessage: too large, not JSON, or no message.
@@ -69,9 +68,9 @@ def parse(payload: bytes) -> tuple[Message, bool]:
             f"the message has {len(payload)} bytes; at most {MAX_BYTES} are taken", Cause.OVERSIZE
         )
     try:
-        return _decode_message(payload), True
-    except _UNREADABLE:
-        return _parse_laxly(payload), False
+        return _decode_message(payload)
+    except UNREADABLE:
+        return _parse_laxly(payload)
 
 
 def check_boot(given: object) -> str | None:
@@ -80,7 +79,7 @@ def check_boot(given: object) -> str | None:
     Raises:
         ValueError: not a string of at most 32 printable characters.
     """
-    if given is None or (type(given) is str and _BOOT.fullmatch(given)):
+    if given is None or (type(given) is str and BOOT.fullmatch(given)):
         return given
     raise ValueError("boot is a string of at most 32 characters, none of them a control character")
 
@@ -108,7 +107,7 @@ def peek_sequence(payload: bytes) -> tuple[str | None, int | None]:
     """
     try:
         head = _decode_head(payload)
-    except _UNREADABLE:
+    except UNREADABLE:
         head = _head_of_unreadable(payload)
     try:
         boot, seq = check_boot(head.boot), check_sequence(head.seq)

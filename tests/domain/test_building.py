@@ -75,3 +75,38 @@ def test_the_newest_message_can_be_taken_back_out() -> None:
     assert not builder.last_lacks_times()
     builder.remove_last()
     assert builder.build().to_bytes() == kept.build().to_bytes()
+
+
+def plain(builder: BatchBuilder, *sensors: int, flags: int = 0) -> None:
+    values = [2.5] * len(sensors)
+    builder.add_plain(7, 5, NO_TIME, "b1", 9, False, list(sensors), values, 4_000_000, flags)
+
+
+def test_plain_messages_and_others_keep_their_places() -> None:
+    builder = BatchBuilder()
+    plain(builder, 1, 2)
+    add(builder, 3, 4, boot="b1", seq=2)
+    plain(builder)
+    plain(builder, 5, flags=Reason.NO_DEVICE_TIME)
+    add(builder, 6, boot="b1", seq=3)
+    batch = builder.build()
+    assert batch.sensor.tolist() == [1, 2, 3, 4, 5, 6]
+    assert batch.message.tolist() == [0, 0, 1, 1, 3, 4]
+    assert (batch.time // 1_000_000).tolist() == [4, 4, 1, 1, 4, 1]
+    assert batch.quality.tolist() == [0, 0, 1, 1, 0, 1]
+    assert batch.reason.tolist() == [0, 0, 1, 1, 1, 1]
+
+
+def test_a_plain_message_can_be_taken_back_out_and_lacks_times_if_its_flags_say_so() -> None:
+    builder, kept = BatchBuilder(), BatchBuilder()
+    for each in (builder, kept):
+        add(each, 1, boot="b1", seq=1)
+        plain(each, 2)
+    assert not builder.last_lacks_times()
+    plain(builder, 3, 4, flags=Reason.NO_DEVICE_TIME)
+    assert builder.last_lacks_times()
+    builder.remove_last()
+    plain(builder, flags=Reason.NO_DEVICE_TIME)
+    assert not builder.last_lacks_times()
+    builder.remove_last()
+    assert builder.build().to_bytes() == kept.build().to_bytes()

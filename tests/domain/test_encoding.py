@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.readings import Quality, Reason
-from domain.wire import BatchBuilder, OutgoingReading, SensorRef, decode, encode_message
+from domain.wire import (
+    BatchBuilder,
+    MessageHead,
+    OutgoingReading,
+    SensorRef,
+    decode,
+    encode_message,
+)
 from domain.wire.times import END_OF_TIME
 
 TAGS = {f"t{k}": SensorRef(k, {"closed": 0.0, "开启": 1.0}) for k in range(5)}
@@ -42,7 +49,7 @@ def test_what_is_written_is_read_back(
     builder = BatchBuilder()
     payload = encode_message(written, time=time, sent=sent, boot=boot, seq=seq)
     head = decode(payload, TAGS, 0, builder, 1, False)
-    assert head == (boot, seq, sent, len(written), ())
+    assert head == MessageHead(boot, seq, sent, len(written), ())
     batch = builder.build()
     numbers = {None: math.nan, "closed": 0.0, "开启": 1.0}
     expected = [
