@@ -28,7 +28,7 @@ import structlog
 
 from alerting import Fold, FoldState, Outcome
 from domain.entries import Entry, EntryKind
-from domain.readings import NO_TIME, ReadingBatch
+from domain.readings import NO_TIME, Position, ReadingBatch
 from service.metrics import Metrics
 from service.recovery import StoreStart
 from service.standby import Checkpoint, Standby
@@ -43,6 +43,8 @@ QUEUE_ENTRIES: Final = 2_000
 COMMIT_READINGS: Final = 50_000
 """Readings of one transaction, unless a single entry has more."""
 COMMIT_ENTRIES: Final = 400
+READ_BYTES: Final = 4 << 20
+"""Of the journal, folded and committed together while catching up: about 130,000 readings."""
 MOST_TOGETHER: Final = 1 << 20
 """Entries of one transaction while catching up: as many as were read, unless pieces must be small."""
 MOST_SET_ASIDE: Final = 20
@@ -246,35 +248,57 @@ class Storer:
         return items
 
     async def _catch_up(self, database: Database) -> None:
-        """Fold the journal from the last kept state and commit what the database lacks."""
+        """Fold the journal from the last kept state and commit what the database lacks.
+
+        A stretch is folded while the one before it is on its way into the database.
+        """
         assert self._base is not None
         fold = Fold.from_snapshot(self._base)
         after = fold.position
-        while True:
-            entries = await self._journal.read(after, max_bytes=4 << 20)
-            if not entries:
-                if after >= self._live().position:
-                    # No await since the read returned: nothing can have been folded in between.
-                    self._base = fold.snapshot()
-                    self._queue.clear()
-                    self._queued_readings = 0
-                    self.behind = False
-                    return
-                await asyncio.sleep(0.005)
-                continue
-            items: list[_Item] = []
-            for position, entry in entries:
-                outcome = fold.apply(position, entry)
-                if position > self.committed:
-                    readings = 0 if outcome.verdict is None else len(outcome.verdict.kept)
-                    items.append(_Item(position, entry, outcome, readings, None))
-            after = self._taken = entries[-1][0]
-            if items and self._checkpoint_is_due():
-                items[-1].state = fold.snapshot()
-            while items:
-                some, items = items[: self._together], items[self._together :]
-                await self._commit(database, some)
-                self._works()
+        committing: asyncio.Task[None] | None = None
+        try:
+            while True:
+                entries = await self._journal.read(after, max_bytes=READ_BYTES)
+                if not entries:
+                    if after >= self._live().position:
+                        # No await since the read returned: nothing can have been folded in between.
+                        self._base = fold.snapshot()
+                        self._queue.clear()
+                        self._queued_readings = 0
+                        self.behind = False
+                        break
+                    await asyncio.sleep(0.005)
+                    continue
+                items = self._fold_again(fold, entries)
+                after = self._taken = entries[-1][0]
+                if committing is not None:
+                    await committing
+                committing = asyncio.create_task(
+                    self._commit_in_pieces(database, items), name="store-stretch"
+                )
+            if committing is not None:
+                await committing
+        finally:
+            if committing is not None and not committing.done():
+                committing.cancel()
+                await asyncio.wait({committing})
+
+    def _fold_again(self, fold: Fold, entries: list[tuple[Position, Entry]]) -> list[_Item]:
+        items: list[_Item] = []
+        for position, entry in entries:
+            outcome = fold.apply(position, entry)
+            if position > self.committed:
+                readings = 0 if outcome.verdict is None else len(outcome.verdict.kept)
+                items.append(_Item(position, entry, outcome, readings, None))
+        if items and self._checkpoint_is_due():
+            items[-1].state = fold.snapshot()
+        return items
+
+    async def _commit_in_pieces(self, database: Database, items: list[_Item]) -> None:
+        while items:
+            some, items = items[: self._together], items[self._together :]
+            await self._commit(database, some)
+            self._works()
 
     async def _commit(self, database: Database, items: list[_Item]) -> None:
         """In one transaction; what fails is to come again in smaller pieces."""

@@ -52,6 +52,15 @@ class Rows:
             return self
         return Rows(*(getattr(self, name)[mask] for name in (*COLUMNS, "fresh")))
 
+    def by_key(self) -> Rows:
+        """The rows in the order of the table's key (time, sensor).
+
+        A row at the end of an index costs PostgreSQL a fifth less than one a little before it
+        (docs/decisions/0002).
+        """
+        order = np.lexsort((self.sensor, self.ts))
+        return Rows(*(getattr(self, name)[order] for name in (*COLUMNS, "fresh")))
+
     async def stream(self, *, ordered: bool = False) -> AsyncIterator[bytes]:
         """`packed`, in the shape asyncpg takes."""
         yield self.packed(ordered=ordered)

@@ -228,7 +228,7 @@ async def _write_rows(connection: Connection, rows: Rows, *, fast: bool) -> Comm
     if len(fresh):
         try:
             await connection.copy_to_table(
-                "readings", source=fresh.stream(), columns=COLUMNS, format="binary"
+                "readings", source=fresh.by_key().stream(), columns=COLUMNS, format="binary"
             )
         except asyncpg.UniqueViolationError as error:
             raise _Met from error

@@ -25,7 +25,11 @@ from service.bench.scene import Cast, helper_process
 from service.embedded import PostgresServer
 from service.latency import EDGES_S
 
-POLL_S: Final = 0.05
+POLL_S: Final = 0.2
+"""How often the consumer is asked while publishing. Asking costs it: the service's answer is a page
+of metrics, and 20 a second took a twentieth of its CPU."""
+LAST_POLL_S: Final = 0.025
+"""... and after the last publish, where the delay is a figure."""
 AHEAD_S: Final = 2.0
 """How far the publisher may be ahead of the consumer, in seconds of the present pace."""
 AHEAD_LEAST: Final = 4000
@@ -94,7 +98,7 @@ async def drive(order: Order, consumed: Consumed) -> Flow:
         taken = await consumed() - base
         deadline = last_sent + CATCH_UP_S
         while taken < report["published"] and time.time() < deadline:
-            await asyncio.sleep(POLL_S / 2)
+            await asyncio.sleep(LAST_POLL_S)
             taken = await consumed() - base
         end = time.time()
         return Flow(
