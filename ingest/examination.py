@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -24,42 +26,60 @@ class BrokerExamination:
     """What the service publishes on its own topic comes back to it."""
 
 
-async def examine(url: str, *, username: str, password: str) -> BrokerExamination:
-    """Log in as a stranger and as the service, with client ids of their own."""
-    stranger = await _login_fault(url, None, None)
-    fault = await _login_fault(url, username or None, password or None)
-    returned = fault is None and await _probe(url, username or None, password or None)
+async def examine(
+    url: str, *, username: str, password: str, ca_file: Path | None = None
+) -> BrokerExamination:
+    """Log in as a stranger and as the service, with client ids of their own.
+
+    `ca_file` holds the authorities (PEM) that may sign the broker's certificate, for mqtts; None
+    for the machine's own.
+    """
+    stranger = await _login_fault(url, None, None, ca_file)
+    fault = await _login_fault(url, username or None, password or None, ca_file)
+    returned = fault is None and await _probe(url, username or None, password or None, ca_file)
     return BrokerExamination(fault, stranger is None, returned)
 
 
 def _client(
-    url: str, username: str | None, password: str | None, *, client_id: str | None = None
+    url: str,
+    username: str | None,
+    password: str | None,
+    *,
+    client_id: str | None = None,
+    ca_file: Path | None = None,
 ) -> aiomqtt.Client:
     parts = urlsplit(url)
+    over_tls = parts.scheme == "mqtts"
     return aiomqtt.Client(
         parts.hostname or "127.0.0.1",
-        parts.port or 1883,
+        parts.port or (8883 if over_tls else 1883),
         username=username,
         password=password,
         identifier=client_id or f"vedette-doctor-{secrets.token_hex(8)}",
         clean_session=True,
         timeout=TIMEOUT_S,
-        tls_params=aiomqtt.TLSParameters() if parts.scheme == "mqtts" else None,
+        tls_context=ssl.create_default_context(cafile=ca_file) if over_tls else None,
     )
 
 
-async def _login_fault(url: str, username: str | None, password: str | None) -> str | None:
+async def _login_fault(
+    url: str, username: str | None, password: str | None, ca_file: Path | None
+) -> str | None:
     try:
-        async with _client(url, username, password):
+        async with _client(url, username, password, ca_file=ca_file):
             return None
     except aiomqtt.MqttError as error:
         return str(error)
+    except OSError as error:
+        return f"{ca_file}: {error}"
 
 
-async def _probe(url: str, username: str | None, password: str | None) -> bool:
+async def _probe(
+    url: str, username: str | None, password: str | None, ca_file: Path | None
+) -> bool:
     word = secrets.token_bytes(8)
     try:
-        async with _client(url, username, password) as client:
+        async with _client(url, username, password, ca_file=ca_file) as client:
             await client.subscribe(PROBE_TOPIC, qos=1)
             await client.publish(PROBE_TOPIC, word, qos=1)
             async for message in client.messages:

@@ -13,6 +13,7 @@ import logging
 import random
 import ssl
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
 
@@ -61,6 +62,7 @@ class MqttSession:
         filters: Sequence[str],
         take: Taker,
         connected: Callable[[], None] = lambda: None,
+        ca_file: Path | None = None,
     ) -> None:
         """Describe the session; nothing is connected yet.
 
@@ -72,12 +74,18 @@ class MqttSession:
             filters: What to subscribe to.
             take: Called from the event loop with every group of messages.
             connected: Called after each (re)connect, before the first message is taken.
+            ca_file: Certificates (PEM) of the authorities that may sign the broker's, for mqtts;
+                None for the machine's own.
+
+        Raises:
+            ValueError: the URL is no broker's.
+            OSError: `ca_file` cannot be read, or holds no certificates.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
             raise ValueError(f"'{parts.scheme}://...' is no broker: use mqtt:// or mqtts://")
         self._host = parts.hostname
-        self._tls = ssl.create_default_context() if parts.scheme == "mqtts" else None
+        self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "mqtts" else None
         self._port = parts.port or (8883 if self._tls else 1883)
         self._login = packets.connect(
             client_id=client_id,
@@ -199,7 +207,8 @@ class _Wire(asyncio.BufferedProtocol):
         loop = asyncio.get_running_loop()
         self._deliver = deliver
         self._reader = packets.PacketReader()
-        self._piece = bytearray(_PIECE)
+        # A view, for asyncio's TLS writes into slices of it, and a slice of bytes is a copy.
+        self._piece = memoryview(bytearray(_PIECE))
         self._transport: asyncio.Transport | None = None
         self._answers: dict[Kind, asyncio.Future[bytes]] = {
             kind: loop.create_future() for kind in (Kind.CONNACK, Kind.SUBACK)
@@ -213,14 +222,14 @@ class _Wire(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
 
-    def get_buffer(self, sizehint: int) -> bytearray:
+    def get_buffer(self, sizehint: int) -> memoryview:
         del sizehint
         return self._piece
 
     def buffer_updated(self, nbytes: int) -> None:
         self._heard_at = asyncio.get_running_loop().time()
         try:
-            deliveries, controls = self._reader.feed(bytes(memoryview(self._piece)[:nbytes]))
+            deliveries, controls = self._reader.feed(bytes(self._piece[:nbytes]))
         except ProtocolViolation as fault:
             self._end(fault)
             return

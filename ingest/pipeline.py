@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from domain.readings import MessageColumns, ReadingBatch
@@ -134,12 +135,22 @@ class Ingest:
         self._receipts = Receipts(sequences, self._publish)
 
     def connect_to(
-        self, url: str, *, client_id: str, username: str = "", password: str = ""
+        self,
+        url: str,
+        *,
+        client_id: str,
+        username: str = "",
+        password: str = "",
+        ca_file: Path | None = None,
     ) -> MqttSession:
-        """Say which broker to take messages from, before `run`.
+        """Say which broker to take messages from, before `run`; arguments as of `MqttSession`.
 
         Returns:
             The session; its `ready` is set while the broker keeps messages for us.
+
+        Raises:
+            ValueError: the URL is no broker's.
+            OSError: `ca_file` cannot be read, or holds no certificates.
         """
         self.session = MqttSession(
             url,
@@ -149,6 +160,7 @@ class Ingest:
             filters=FILTERS,
             take=self._take,
             connected=self._on_connect,
+            ca_file=ca_file,
         )
         return self.session
 

@@ -68,7 +68,14 @@ def sequences(kept: Iterable[ReadingBatch], number: int) -> list[int]:
 class Scene:
     """A broker, an ingest and its journal; `gate` keeps batches from becoming durable."""
 
-    def __init__(self, broker: Broker, journal: SqliteJournal, timing: Timing) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        journal: SqliteJournal,
+        timing: Timing,
+        *,
+        ca_file: Path | None = None,
+    ) -> None:
         self.broker = broker
         self.journal = journal
         self.gate = asyncio.Event()
@@ -91,6 +98,7 @@ class Scene:
             client_id=login.client_id,
             username=login.username,
             password=login.password,
+            ca_file=ca_file,
         )
 
     async def _keep(self, batch: ReadingBatch) -> None:
