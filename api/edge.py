@@ -84,6 +84,11 @@ def edge_of(request: Request) -> Edge:
 EdgeParts = Annotated[Edge, Depends(edge_of)]
 
 
+def address_of(request: Request) -> str:
+    """Whose failures are counted together: the caller's, as a trusted proxy says."""
+    return request.client.host if request.client is not None else ""
+
+
 def bearer_of(request: Request) -> str | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None

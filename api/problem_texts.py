@@ -63,6 +63,13 @@ PROBLEMS: Final[dict[str, ProblemText]] = {
         "Too many failed sign-ins",
         "Try again in {seconds} seconds.",
     ),
+    "sign_in_busy": ProblemText(
+        429,
+        "正在登录的人过多",
+        "请在几秒后重试。",
+        "Too many are signing in",
+        "Try again in a few seconds.",
+    ),
     "too_many_streams": ProblemText(
         429,
         "实时连接过多",

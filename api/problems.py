@@ -41,7 +41,10 @@ class FieldError(msgspec.Struct, frozen=True):
 
 
 class ProblemDocument(msgspec.Struct, omit_defaults=True):
-    """RFC 9457; `alarm` on a refused act is the alarm with the state that won."""
+    """RFC 9457; `alarm` on a refused act is the alarm with the state that won.
+
+    On a message refused whole `boot`, `seq` and `receipt` say what an accepted one is told.
+    """
 
     type: str
     title: str
@@ -49,6 +52,9 @@ class ProblemDocument(msgspec.Struct, omit_defaults=True):
     detail: str
     errors: Sequence[FieldError] = ()
     alarm: Any = None
+    boot: str | msgspec.UnsetType | None = msgspec.UNSET
+    seq: int | msgspec.UnsetType | None = msgspec.UNSET
+    receipt: Any = msgspec.UNSET
 
 
 class Problem(Exception):
@@ -58,6 +64,7 @@ class Problem(Exception):
         slug: a row of `problem_texts.PROBLEMS`.
         errors: fields at fault.
         alarm: the alarm as it stands, JSON-ready (acts only).
+        message: `boot`, `seq` and `receipt` of the document (telemetry only).
         retry_after: seconds after which trying again makes sense.
         values: fill the blanks of the detail text.
     """
@@ -68,6 +75,7 @@ class Problem(Exception):
         *,
         errors: Sequence[FieldError] = (),
         alarm: Any = None,
+        message: Mapping[str, Any] | None = None,
         retry_after: int | None = None,
         headers: Mapping[str, str] | None = None,
         **values: object,
@@ -76,6 +84,7 @@ class Problem(Exception):
         self.slug = slug
         self.errors = errors
         self.alarm = alarm
+        self.message = message or {}
         self.retry_after = retry_after
         self.headers = headers or {}
         self.values = values
@@ -94,6 +103,7 @@ class Problem(Exception):
             detail=detail.format(**self.values),
             errors=self.errors,
             alarm=self.alarm,
+            **self.message,
         )
 
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from api.answers import Json
 from api.documented import answers
-from api.edge import COOKIE, Asking, Edge, EdgeParts
+from api.edge import COOKIE, Asking, Edge, EdgeParts, address_of
 from api.problems import Problem
 from api.tokens import hash_token, new_token
 from store.accounts import Role, Session, User, add_session
@@ -24,6 +24,7 @@ from store.database import DatabaseUnavailable
 
 COOKIE_S: Final = 30 * 86_400
 """The cookie outlives the session on purpose: the session, which use prolongs, decides."""
+BUSY_S: Final = 2
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
@@ -109,16 +110,24 @@ async def token(
 
 
 async def _checked(edge: Edge, request: Request, name: str, password: str) -> User:
-    address = request.client.host if request.client is not None else ""
+    """The user whose password this is.
+
+    Raises:
+        Problem: it is not (401), it was guessed at too often, or too many wait (429).
+    """
+    address = address_of(request)
     wait = edge.lockout.wait_s(name=name, address=address)
     if wait:
         raise Problem("locked_out", retry_after=wait, seconds=wait)
     user = edge.accounts.user(name)
     kept = None if user is None else user.password_hash
+    if edge.passwords.full:
+        raise Problem("sign_in_busy", retry_after=BUSY_S)
+    # Counted first: while one guess is checked, others must not pass as if it had not been made.
+    tried = edge.lockout.tried(name=name, address=address)
     if not await edge.passwords.verify(kept, password) or user is None:
-        edge.lockout.failed(name=name, address=address)
         raise Problem("wrong_password")
-    edge.lockout.succeeded(name=name, address=address)
+    edge.lockout.succeeded(tried)
     return user
 
 

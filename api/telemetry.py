@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from api.answers import Json
 from api.documented import answers
-from api.edge import Edge, EdgeParts, bearer_of
+from api.edge import Edge, EdgeParts, address_of, bearer_of
 from api.lists import GatewayId
 from api.problems import FieldError, Problem
 from api.tokens import hash_token
-from domain.wire import MAX_BYTES, peek_sequence
+from domain.wire import MAX_BYTES, Cause, MalformedMessage, peek_sequence
 
 router = APIRouter(tags=["telemetry"])
 
@@ -71,9 +71,10 @@ async def telemetry(
     """One native JSON message; answered when it is durable."""
     await _check(edge, request, gateway)
     payload = await request.body()
-    if len(payload) > MAX_BYTES:
-        raise Problem("too_large", reason=MAX_BYTES >> 10)
-    posted = await edge.live.post_telemetry(gateway, payload, backfill=backfill)
+    try:
+        posted = await edge.live.post_telemetry(gateway, payload, backfill=backfill)
+    except MalformedMessage as fault:
+        raise _refused_whole(edge, gateway, payload, fault) from fault
     errors = [FieldError(path, reason) for path, reason in posted.errors]
     rejected = None
     if errors:
@@ -83,11 +84,30 @@ async def telemetry(
     return Json(TelemetryAnswer(receipt, rejected))
 
 
+def _refused_whole(edge: Edge, gateway: str, payload: bytes, fault: MalformedMessage) -> Problem:
+    """The answer to a message of which nothing could be used; its `seq` is settled all the same."""
+    boot, seq = peek_sequence(payload)
+    known = edge.live.registry.gateways.get(gateway)
+    heard = None if known is None else edge.live.gateway(known.number)
+    through = heard.stored_through if heard and heard.boot == boot and seq else None
+    oversize = fault.rejection.cause is Cause.OVERSIZE
+    return Problem(
+        "too_large" if oversize else "malformed_message",
+        errors=[FieldError(fault.rejection.path, fault.rejection.reason)],
+        message={
+            "boot": boot,
+            "seq": seq,
+            "receipt": ReceiptView(boot, through, edge.clock() // 1000),
+        },
+        reason=MAX_BYTES >> 10 if oversize else fault.rejection.reason,
+    )
+
+
 async def _check(edge: Edge, request: Request, gateway: str) -> None:
     """Whether the sender is this gateway.
 
     Raises:
-        Problem: it is not (401), or guessed too often (429).
+        Problem: it is not (401), and has been wrong too often (429); a right password passes.
     """
     secret = bearer_of(request)
     if secret is not None:
@@ -96,16 +116,13 @@ async def _check(edge: Edge, request: Request, gateway: str) -> None:
         if token is not None and holder is not None and token.gateway == gateway:
             return
         raise _refused(gateway)
-    address = request.client.host if request.client is not None else ""
-    name = f"gateway/{gateway}"
-    wait = edge.lockout.wait_s(name=name, address=address)
+    username, password = _basic(request)
+    if username == gateway and await edge.live.check_gateway_password(gateway, password):
+        return
+    wait = edge.lockout.telemetry_failed(address_of(request))
     if wait:
         raise Problem("locked_out", retry_after=wait, seconds=wait)
-    username, password = _basic(request)
-    if username != gateway or not await edge.live.check_gateway_password(gateway, password):
-        edge.lockout.failed(name=name, address=address)
-        raise _refused(gateway)
-    edge.lockout.succeeded(name=name, address=address)
+    raise _refused(gateway)
 
 
 def _refused(gateway: str) -> Problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -47,7 +47,8 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def http_server(app: Callable[..., Any]) -> HttpServer:
+def http_server(app: Callable[..., Any], *, trusted_proxies: Sequence[str] = ()) -> HttpServer:
+    """The server. Only these addresses and networks are believed when they say who called."""
     return HttpServer(
         uvicorn.Config(
             app,
@@ -55,7 +56,8 @@ def http_server(app: Callable[..., Any]) -> HttpServer:
             access_log=False,
             timeout_graceful_shutdown=GRACE_S,
             timeout_keep_alive=75,
-            proxy_headers=False,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=list(trusted_proxies),
             server_header=False,
         )
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import (
@@ -18,7 +18,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from service import setting_checks
+from service import setting_checks, trusted_proxies
+
+SHORTEST_PASSWORD: Final = 8
+"""Characters, as of every new password (`api.passwords`)."""
 
 
 class UnknownSetting(Exception):
@@ -31,6 +34,14 @@ def default_data_dir() -> Path:
         return Path("/var/lib/vedette")
     share = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(share) / "vedette"
+
+
+def _admin_password(given: SecretStr | None) -> SecretStr | None:
+    """Nobody can sign in with an empty password, so that one counts as not set."""
+    length = 0 if given is None else len(given.get_secret_value())
+    if 0 < length < SHORTEST_PASSWORD:
+        raise ValueError(f"must have at least {SHORTEST_PASSWORD} characters")
+    return given if length else None
 
 
 class Settings(BaseSettings):
@@ -73,10 +84,16 @@ class Settings(BaseSettings):
     http_secure_cookie: bool = Field(
         default=False, description="Mark the session cookie Secure: set it behind HTTPS."
     )
-    admin_password: SecretStr | None = Field(
+    http_trusted_proxies: Annotated[str | None, AfterValidator(trusted_proxies.checked)] = Field(
+        default=None,
+        description="Addresses or networks, with commas, of the reverse proxies whose "
+        "X-Forwarded-For is believed, as 127.0.0.1,10.8.0.0/24. Failed sign-ins are counted by the "
+        "caller's address: behind a proxy that is not named here, all callers are one.",
+    )
+    admin_password: Annotated[SecretStr | None, AfterValidator(_admin_password)] = Field(
         default=None,
         description="Password of the first user `admin`, used only when there is no user yet; "
-        "without it a random one is printed once.",
+        "without it, or with an empty one, a random one is printed once. At least 8 characters.",
     )
     session_hours: float = Field(
         default=12.0, gt=0, le=720, description="Life of a sign-in without activity (hours)."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
-import uvicorn
 from prometheus_client import CollectorRegistry
 
 from alerting import Act, Alarm, Fold, Outcome, Refusal
@@ -32,6 +31,7 @@ from domain.readings import Position, ReadingBatch
 from domain.wire import BatchBuilder, MalformedMessage, decode
 from service.feed import Feed
 from service.history import history_of
+from service.http import http_server
 from service.registration import difference, tags_of
 from service.spine import events_of
 from store.accounts import User, add_user, load_accounts
@@ -265,7 +265,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(dsn: str, folder: Path, *, database_away: bool = False) -> AsyncIterator[House]:
+async def house(
+    dsn: str, folder: Path, *, database_away: bool = False, trusted_proxies: Sequence[str] = ()
+) -> AsyncIterator[House]:
     """A house on a migrated, empty database; with `database_away` the app cannot reach it."""
     database = await Database.connect(dsn)
     unreachable = await Database.connect(f"postgresql://nobody@/none?host={folder}/nowhere")
@@ -301,7 +303,7 @@ async def house(dsn: str, folder: Path, *, database_away: bool = False) -> Async
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         built.base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+        server = http_server(app, trusted_proxies=trusted_proxies)
         serving = asyncio.ensure_future(server._serve([listener]))
         try:
             async with asyncio.timeout(10):

@@ -67,6 +67,9 @@ def test_a_settings_file_that_is_not_there_is_not_passed_over(
         {"heartbeat_url": "file:///etc/passwd"},
         {"time_zone": "../../etc/passwd"},
         {"alarm_days": 365},
+        {"admin_password": "7 chars"},
+        {"http_trusted_proxies": "proxy.example.org"},
+        {"http_trusted_proxies": "10.8.0.0/33"},
     ],
 )
 def test_what_cannot_be_is_refused(given: dict[str, object]) -> None:
@@ -83,15 +86,24 @@ def test_what_cannot_be_is_refused(given: dict[str, object]) -> None:
         {"journal_url": "sqlite:////var/lib/j.sqlite"},
         {"heartbeat_url": "https://example.org/ping"},
         {"time_zone": "UTC"},
+        {"http_trusted_proxies": ""},
+        {"http_trusted_proxies": "127.0.0.1, 10.8.0.0/24,::1"},
     ],
 )
 def test_what_can_be_is_taken(given: dict[str, object]) -> None:
     Settings.read(**given)
 
 
+def test_an_empty_password_of_the_first_user_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VEDETTE_ADMIN_PASSWORD", "")
+    assert Settings.read().admin_password is None
+
+
 def test_secrets_are_not_shown() -> None:
     settings = Settings.read(
-        database_url="postgresql://u:hush@h/d", mqtt_url="mqtt://u:hush@h", admin_password="hush"
+        database_url="postgresql://u:hush@h/d",
+        mqtt_url="mqtt://u:hush@h",
+        admin_password="hush hush",
     )
     assert "hush" not in repr(settings)
     assert "hush" not in str(settings.model_dump())

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.running.service import House, eventually
+from tests.api.running.service import Box, House, eventually
 
 
 def _stored(client: httpx.Client, sensor: int, count: int, **query: Any) -> dict[str, Any]:
@@ -124,6 +124,54 @@ def test_a_message_beyond_all_bounds_is_refused_with_its_bound(house: House) -> 
     )
     assert answer.status_code == 413
     assert "256 KiB" in answer.json()["detail"]
+
+
+def _post(box: Box, payload: bytes) -> httpx.Response:
+    return httpx.post(
+        f"{box.url}/api/v1/telemetry/{box.id}",
+        content=payload,
+        auth=(box.id, box.password),
+        headers={"Accept-Language": "en"},
+        timeout=20,
+    )
+
+
+@pytest.mark.parametrize(
+    ("second", "status"),
+    [
+        (b'{"boot": "b1", "seq": 2, "x": "%b", "readings": []}' % (b" " * (300 << 10)), 413),
+        (b'{"boot": "b1", "seq": 2, "readings": [{]}', 422),
+    ],
+)
+def test_a_message_refused_whole_is_answered_settled_and_quarantined(
+    house: House, olga: httpx.Client, second: bytes, status: int
+) -> None:
+    box = house.box("acme-1")
+    house.sensor(box, "lel")
+    message = b'{"boot": "b1", "seq": %d, "readings": [{"s": "lel", "v": 1}]}'
+    assert _post(box, message % 1).status_code == 200
+    refused = _post(box, second)
+    assert refused.status_code == status
+    assert refused.headers["content-type"] == "application/problem+json"
+    answer = refused.json()
+    assert (answer["boot"], answer["seq"]) == ("b1", 2)
+    assert [error["path"] for error in answer["errors"]] == [""]
+    assert answer["receipt"] | {"ts": 0} == {"boot": "b1", "stored": 2, "ts": 0}
+    assert _post(box, message % 3).json()["receipt"]["stored"] == 3
+    device = eventually(lambda: _with_rejections(olga, box))
+    assert device["missing"] == []
+    assert device["rejections"][0]["payload"].startswith('{"boot": "b1", "seq": 2')
+
+
+def _with_rejections(client: httpx.Client, box: Box) -> dict[str, Any] | None:
+    device: dict[str, Any] = client.get(f"/gateways/{box.id}").json()
+    return device if device["rejections"] else None
+
+
+def test_a_message_refused_whole_without_a_number_has_no_receipt(house: House) -> None:
+    answer = _post(house.box("acme-1"), b"{").json()
+    assert (answer["boot"], answer["seq"], answer["receipt"]["stored"]) == (None, None, None)
+    assert answer["errors"][0]["reason"]
 
 
 def test_a_gateway_speaks_for_itself_only(house: House) -> None:
