@@ -85,3 +85,6 @@ router.beforeEach(async (to) => {
   if (!session.user && !to.meta.open) return { name: 'sign-in', query: { next: to.fullPath } }
   return true
 })
+
+// After an upgrade the parts of pages have new names: a page that was open all week asks for old ones.
+router.onError((_error, to) => location.assign(to.fullPath))

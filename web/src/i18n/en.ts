@@ -12,6 +12,7 @@ export const en: Messages = {
     system: 'System',
     settings: 'Settings',
     leave: 'Sign out',
+    notLeft: 'Not signed out: {why}',
   },
   title: {
     signIn: 'Sign in',
@@ -246,6 +247,10 @@ export const en: Messages = {
     history: 'Past alarms',
     noHistory: 'No past alarms',
     about: 'About this point',
+    old: '{age} old',
+    state: 'State',
+    point: 'Point',
+    age: 'Age',
   },
   trend: {
     label: 'Trend of {name}, {from} to {to}, {n} points',
@@ -291,6 +296,7 @@ export const en: Messages = {
     noPoints: 'No points here yet',
     other: 'No zone',
     missing: 'There is no such enterprise, or it is outside your scope',
+    pointsOnline: '{n} / {of} points online',
   },
   gateways: {
     title: 'Devices',

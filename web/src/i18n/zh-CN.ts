@@ -10,6 +10,7 @@ export const zhCN = {
     system: '系统健康',
     settings: '设置',
     leave: '退出登录',
+    notLeft: '未能退出登录：{why}',
   },
   title: { signIn: '登录', sensor: '测点', enterprise: '企业', gateway: '设备', missing: '没有此页' },
   priority: { red: '红', orange: '橙', yellow: '黄', blue: '蓝', no_data: '无数据', normal: '正常' },
@@ -237,6 +238,10 @@ export const zhCN = {
     history: '历史报警',
     noHistory: '没有历史报警',
     about: '测点资料',
+    old: '{age} 前的值',
+    state: '状态',
+    point: '测点',
+    age: '距今',
   },
   trend: {
     label: '{name}趋势图，{from} 至 {to}，{n} 个点',
@@ -282,6 +287,7 @@ export const zhCN = {
     noPoints: '这里还没有测点',
     other: '未分区',
     missing: '没有这家企业，或它不在你的权限范围内',
+    pointsOnline: '{n} / {of} 个测点在线',
   },
   gateways: {
     title: '设备',

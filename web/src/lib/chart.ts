@@ -3,10 +3,20 @@ import uPlot from 'uplot'
 import type { Level } from '@/api/types'
 import type { Span, TrendColumns } from './trend'
 
+/** What a chart shows now; it is asked for at each drawing, so new readings need no new chart. */
+export interface ChartView {
+  columns: TrendColumns
+  /** Seconds since the epoch. */
+  from: number
+  to: number
+  marks: { at: number; word: string }[]
+}
+
 export interface ChartLook {
   limits: { level: Level; setpoint: number; word: string }[]
-  marks: { at: number; word: string }[]
   stepped: boolean
+  /** Names of a state sensor's values; they take the place of numbers on the axis. */
+  states: Map<number, string>
   unit: string
   /** Full scale, so that noise near zero does not look like an event. */
   range: { low: number | null; high: number | null }
@@ -75,23 +85,24 @@ function drawLimits(plot: uPlot, look: ChartLook): void {
     ctx.lineTo(bbox.left + bbox.width, y)
     ctx.stroke()
     ctx.fillStyle = token('--ink-2')
-    const below = level === 'L' || level === 'LL'
+    // Outside the limit, unless the edge of the chart is too near.
+    const below =
+      level === 'L' || level === 'LL' ? y + 18 * ratio < bbox.top + bbox.height : y - 18 * ratio < bbox.top
     ctx.textBaseline = below ? 'top' : 'bottom'
     ctx.fillText(word, bbox.left + 6 * ratio, y + (below ? 3 : -3) * ratio)
   }
   ctx.restore()
 }
 
-function drawMarks(plot: uPlot, look: ChartLook): void {
+function drawMarks(plot: uPlot, marks: ChartView['marks']): void {
   const { ctx, bbox } = plot
   const ratio = devicePixelRatio
   ctx.save()
   ctx.font = FONT.replace('12px', `${11.5 * ratio}px`)
   ctx.strokeStyle = token('--ink-2')
-  ctx.fillStyle = token('--ink-2')
   ctx.lineWidth = ratio
   ctx.textBaseline = 'bottom'
-  for (const { at, word } of look.marks) {
+  for (const { at, word } of marks) {
     const x = plot.valToPos(at, 'x', true)
     if (x < bbox.left || x > bbox.left + bbox.width) continue
     ctx.beginPath()
@@ -100,7 +111,16 @@ function drawMarks(plot: uPlot, look: ChartLook): void {
     ctx.stroke()
     const right = x > bbox.left + bbox.width * 0.7
     ctx.textAlign = right ? 'right' : 'left'
-    ctx.fillText(word, x + (right ? -4 : 4) * ratio, bbox.top + bbox.height - 3 * ratio)
+    const left = x + (right ? -4 : 4) * ratio
+    const width = ctx.measureText(word).width + 4 * ratio
+    const foot = bbox.top + bbox.height - 3 * ratio
+    // On a ground of its own: the line of values often runs just here.
+    ctx.fillStyle = token('--panel')
+    ctx.globalAlpha = 0.85
+    ctx.fillRect(right ? left - width + 2 * ratio : left - 2 * ratio, foot - 14 * ratio, width, 15 * ratio)
+    ctx.globalAlpha = 1
+    ctx.fillStyle = token('--ink-2')
+    ctx.fillText(word, left, foot)
   }
   ctx.restore()
 }
@@ -109,7 +129,7 @@ function drawMarks(plot: uPlot, look: ChartLook): void {
 function valueRange(look: ChartLook): uPlot.Range.Function {
   return (_plot, low, high) => {
     const setpoints = look.limits.map((limit) => limit.setpoint)
-    const all = [low, high, ...setpoints].filter((v) => Number.isFinite(v))
+    const all = [low, high, ...setpoints, ...look.states.keys()].filter((v) => Number.isFinite(v))
     let from = Math.min(...all)
     let to = Math.max(...all)
     if (all.length === 0) {
@@ -142,23 +162,46 @@ function timeWords(_plot: uPlot, splits: number[], _axis: number, _space: number
 const spansDays = (splits: number[]): boolean =>
   new Date((splits[0] ?? 0) * 1000).getDate() !== new Date((splits[splits.length - 1] ?? 0) * 1000).getDate()
 
-export function makeChart(
-  box: HTMLElement,
-  columns: TrendColumns,
-  from: number,
-  to: number,
-  look: ChartLook,
-): uPlot {
+/** Value axis: wide enough for its longest word; state names instead of numbers. */
+function valueAxis(look: ChartLook): Partial<uPlot.Axis> {
+  if (look.states.size > 0) {
+    return {
+      splits: () => [...look.states.keys()],
+      values: (_plot, splits) => splits.map((v) => look.states.get(v) ?? ''),
+      size: axisWidth,
+    }
+  }
+  return { values: (_plot, splits) => splits.map((v) => String(Number(v.toPrecision(6)))), size: axisWidth }
+}
+
+const pen = document.createElement('canvas').getContext('2d')
+
+function axisWidth(_plot: uPlot, words: string[] | null): number {
+  if (!pen || !words) return 56
+  pen.font = FONT
+  return Math.max(56, ...words.map((word) => Math.ceil(pen.measureText(word).width) + 22))
+}
+
+/** The columns as uPlot takes them. */
+export function chartData(columns: TrendColumns): uPlot.AlignedData {
+  const data: (number | null)[][] = [columns.ts, columns.value]
+  if (columns.min && columns.max) data.push(columns.max, columns.min)
+  return data as uPlot.AlignedData
+}
+
+export function makeChart(box: HTMLElement, view: () => ChartView, look: ChartLook): uPlot {
   const ink = token('--ink')
   const grid = { stroke: token('--line'), width: 1 }
   const axis = { stroke: token('--ink-2'), font: FONT, grid, ticks: grid }
+  const { columns } = view()
   const band = columns.min && columns.max
   const path = look.stepped ? uPlot.paths.stepped?.({ align: 1 }) : undefined
-  const points = { show: columns.points > 0 && columns.points < 40, size: 4 }
+  const points = {
+    show: () => view().columns.points > 0 && view().columns.points < 40,
+    size: 4,
+  }
   const series: uPlot.Series[] = [{}, { stroke: ink, width: 1.6, paths: path, points }]
-  const data: (number | null)[][] = [columns.ts, columns.value]
   if (band) {
-    data.push(columns.max as (number | null)[], columns.min as (number | null)[])
     series.push(
       { stroke: 'transparent', points: { show: false } },
       { stroke: 'transparent', points: { show: false } },
@@ -168,24 +211,27 @@ export function makeChart(
     {
       width: box.clientWidth || 400,
       height: look.height,
-      padding: [8, 12, 0, 0],
+      padding: [8, 28, 0, 0],
       legend: { show: false },
       cursor: { drag: { x: true, y: false, setScale: false, uni: 20 }, points: { size: 7 } },
-      scales: { x: { time: true, range: () => [from, to] }, y: { range: valueRange(look) } },
+      scales: {
+        x: { time: true, range: () => [view().from, view().to] },
+        y: { range: valueRange(look) },
+      },
       axes: [
         { ...axis, values: timeWords, space: 70 },
-        { ...axis, size: 56, values: (_plot, splits) => splits.map((v) => String(Number(v.toPrecision(6)))) },
+        { ...axis, ...valueAxis(look) },
       ],
       series,
       bands: band ? [{ series: [2, 3], fill: `${token('--ink-3')}44` }] : [],
       hooks: {
         drawClear: [
           (plot) => {
-            fillSpans(plot, columns.gaps, hatch(token('--dark')), 0.45)
-            fillSpans(plot, columns.doubtful, token('--dark'), 0.18)
+            fillSpans(plot, view().columns.gaps, hatch(token('--dark')), 0.45)
+            fillSpans(plot, view().columns.doubtful, token('--dark'), 0.18)
           },
         ],
-        draw: [(plot) => drawLimits(plot, look), (plot) => drawMarks(plot, look)],
+        draw: [(plot) => drawLimits(plot, look), (plot) => drawMarks(plot, view().marks)],
         setSelect: [
           (plot) => {
             if (plot.select.width < 8) return
@@ -198,7 +244,7 @@ export function makeChart(
         ],
       },
     },
-    data as uPlot.AlignedData,
+    chartData(columns),
     box,
   )
 }

@@ -47,7 +47,7 @@ function goodAt(readings: Readings, i: number): boolean {
 export function trendColumns(readings: Readings, periodS: number, from: number, to: number): TrendColumns {
   const resolution = resolutionOf(readings)
   const source = readings.mean ?? readings.value ?? []
-  const longest = resolution === 'raw' ? Math.max(PERIODS * periodS, 5) : 2.5 * (STEP_S[resolution] ?? 60)
+  const longest = Math.max(PERIODS * periodS, resolution === 'raw' ? 5 : 2.5 * (STEP_S[resolution] ?? 60))
   const banded = readings.min !== undefined && readings.max !== undefined && resolution !== 'raw'
   const columns: TrendColumns = {
     ts: [],
