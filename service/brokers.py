@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,35 +47,60 @@ class BrokerAccess:
     """Lets gateways in, once the service's session exists."""
     redelivery_s: float
     """How long after a reconnect the broker may send old messages behind newer ones (s)."""
+    ca_file: Path | None = None
+    """Authorities (PEM) that may sign the broker's certificate, for mqtts; None: the machine's."""
 
 
 class WrongBrokerUrl(ValueError):
-    """The URL is not one of a broker."""
+    """The URL is not one of a broker, or what is to verify the broker cannot be read."""
 
 
-def foreign_broker(url: str, *, client_id: str, redelivery_s: float) -> BrokerAccess:
+def foreign_broker(
+    url: str, *, client_id: str, redelivery_s: float, ca_file: Path | None = None
+) -> BrokerAccess:
     """Access to a broker that others run.
 
     Raises:
-        WrongBrokerUrl: not mqtt://[user:password@]host[:port] or mqtts://...
+        WrongBrokerUrl: not mqtt://[user:password@]host[:port] or mqtts://..., or `ca_file` holds
+            no certificates.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
-        raise WrongBrokerUrl("mqtt_url must be mqtt://user:password@host:port, or mqtts:// for TLS")
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
+            raise ValueError
+    except ValueError:  # also from a port that is no number, and from a lonely bracket
+        raise WrongBrokerUrl(
+            "mqtt_url must be mqtt://user:password@host:port, or mqtts:// for TLS"
+        ) from None
+    if ca_file is not None:
+        _check_authorities(ca_file)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
 
     async def admit() -> None:
         """Nothing to do: others let the gateways in."""
 
-    port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
     return BrokerAccess(
-        url=f"{parts.scheme}://{parts.hostname}:{port}",
+        url=f"{parts.scheme}://{host}:{port}",
         username=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         client_id=client_id,
         admin=ForeignBroker(),
         admit=admit,
         redelivery_s=redelivery_s,
+        ca_file=ca_file,
     )
+
+
+def _check_authorities(ca_file: Path) -> None:
+    """A file that is not there would otherwise be met in the middle of the start."""
+    try:
+        ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # ssl's own errors are OSErrors
+        raise WrongBrokerUrl(
+            f"mqtt_ca_file: {ca_file} cannot be used: {error.strerror or error}; give a PEM file "
+            "of certificates"
+        ) from error
 
 
 def client_id(data_dir: Path) -> str:

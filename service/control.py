@@ -18,6 +18,10 @@ import msgspec
 from service.private_files import replace_private
 
 TIMEOUT_S: Final = 30.0
+WRONG_USE: Final = frozenset({400, 404, 409, 413, 422})
+"""Answers to what cannot be asked for; the others are the service's own trouble, or rights."""
+_DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""To our own service, whatever `http_proxy` says: a proxy would be shown the local token."""
 
 
 class NoService(Exception):
@@ -25,7 +29,15 @@ class NoService(Exception):
 
 
 class Refused(Exception):
-    """The service answered no; the text is its own reason."""
+    """The service answered no; the text is its own reason.
+
+    Attributes:
+        status: of the HTTP answer.
+    """
+
+    def __init__(self, reason: str, *, status: int) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,22 +108,36 @@ def call(running: Running, method: str, path: str, body: dict[str, Any] | None =
         headers={"Authorization": f"Bearer {running.token}", "Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+        with _DIRECT.open(request, timeout=TIMEOUT_S) as answer:
             content = answer.read()
     except urllib.error.HTTPError as error:
-        raise Refused(_reason(error)) from error
+        raise Refused(_reason(error), status=error.code) from error
     except (urllib.error.URLError, OSError) as error:
         raise NoService(f"the service at {running.url} does not answer: {error}") from error
     return json.loads(content) if content else None
 
 
+def metrics_text(running: Running) -> str:
+    """The service's own figures, as Prometheus reads them.
+
+    Raises:
+        OSError: it did not answer.
+    """
+    with _DIRECT.open(running.url + "/metrics", timeout=TIMEOUT_S) as answer:
+        return str(answer.read(), "utf-8")
+
+
 def _reason(error: urllib.error.HTTPError) -> str:
+    """What a problem document says is wrong, or `/readyz`; in one line."""
     try:
         problem = json.loads(error.read())
         parts = [
             f"{e['path']}: {e['reason'].removeprefix(e['path'] + ': ')}"
             for e in problem.get("errors") or ()
-        ] or [str(problem.get("detail") or problem.get("title"))]
+        ]
+        parts += problem.get("reasons") or ()  # of /readyz, which answers no problem document
+        if not parts:
+            parts = [str(problem.get("detail") or problem["title"])]
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"HTTP {error.code}"
     return "; ".join(parts)

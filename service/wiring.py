@@ -143,6 +143,7 @@ async def wire(
         client_id=broker.client_id,
         username=broker.username,
         password=broker.password,
+        ca_file=broker.ca_file,
     )
     health = Health(
         spine=spine,

@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 import time
-import urllib.request
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -192,14 +191,9 @@ async def naive(
 
 async def metrics(running: control.Running) -> dict[str, float]:
     """The service's own figures, by name with labels."""
-    text = await asyncio.to_thread(_scrape, running.url + "/metrics")
+    text = await asyncio.to_thread(control.metrics_text, running)
     rows = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in rows}
-
-
-def _scrape(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own service
-        return str(answer.read(), "utf-8")
 
 
 def stored_messages(running: control.Running, per_message: int) -> Consumed:

@@ -1,6 +1,6 @@
 """`vedette user` and `vedette token`: who may sign in. They work on the database itself.
 
-A running service sees the change within a second or two.
+When a command returns, a service that runs on the data directory knows of the change.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import typer
 
 from api.passwords import SHORTEST, hash_password
 from api.tokens import hash_token
-from service import control
 from service.clock import now_us
-from service.commands.base import DataDir, fail, settings
+from service.commands.base import DataDir, database_url, fail, settings
+from service.commands.taking_over import taken_over
 from store.accounts import (
+    Accounts,
     Role,
     Token,
     User,
@@ -36,21 +37,29 @@ from store.database import Database, DatabaseUnavailable
 from store.refusals import Refused
 from store.registry import Registry, ScopeKind, load_registry
 
-user_app = typer.Typer(help="Accounts of people.", no_args_is_help=True)
-token_app = typer.Typer(help="Tokens of machines.", no_args_is_help=True)
+user_app = typer.Typer(help="Accounts of people.")
+token_app = typer.Typer(help="Tokens of machines.")
 
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
 ]
+Name = Annotated[str, typer.Argument(metavar="NAME")]
 Answer = TypeVar("Answer")
 
 
 @user_app.command("add")
 def user_add(
-    name: str,
-    role: Annotated[str, typer.Option(help="admin, operator, viewer or enterprise.")],
+    name: Name,
+    role: Annotated[
+        str, typer.Option(metavar="ROLE", help="admin, operator, viewer or enterprise.")
+    ],
     scope: Annotated[
-        str | None, typer.Option(help="Region, enterprise or site it is bound to; none: all.")
+        str | None,
+        typer.Option(
+            metavar="NODE",
+            help="Region, enterprise or site it is bound to, by its id, or as region:ID, "
+            "enterprise:ID or site:ID; left out: it sees everything.",
+        ),
     ] = None,
     password_stdin: PasswordStdin = False,
     data_dir: DataDir = None,
@@ -69,13 +78,13 @@ def user_add(
         )
         await add_user(database, user, actor=_me())
 
-    _on_database(data_dir, add)
+    _on_database(data_dir, add, seen=lambda accounts: name in accounts.users)
     print(f"user {name} ({role}) can sign in")
 
 
 @user_app.command("password")
 def user_password(
-    name: str, password_stdin: PasswordStdin = False, data_dir: DataDir = None
+    name: Name, password_stdin: PasswordStdin = False, data_dir: DataDir = None
 ) -> None:
     """Set a new password; the account's sessions end."""
     hashed = hash_password(_new_password(from_stdin=password_stdin))
@@ -83,12 +92,21 @@ def user_password(
     async def change(database: Database) -> None:
         user = (await load_accounts(database, now=now_us())).users.get(name)
         if user is None:
-            fail(f"there is no user '{name}'; add it with `vedette user add {name} --role ROLE`")
+            fail(
+                f"there is no user '{name}'; add it with `vedette user add {name} --role ROLE`",
+                code=2,
+            )
         await update_user(
             database, msgspec.structs.replace(user, password_hash=hashed), actor=_me()
         )
 
-    _on_database(data_dir, change)
+    _on_database(
+        data_dir,
+        change,
+        seen=lambda accounts: (
+            (user := accounts.users.get(name)) is not None and user.password_hash == hashed
+        ),
+    )
     print(f"user {name} has a new password")
 
 
@@ -100,23 +118,32 @@ def user_list(data_dir: DataDir = None) -> None:
         return list((await load_accounts(database, now=now_us())).users.values())
 
     for user in _on_database(data_dir, read):
-        scope = user.scope_id or "everything"
+        scope = "everything" if user.scope_id is None else f"{user.scope_kind}:{user.scope_id}"
         print(f"{user.name:<24} {user.role:<12} {scope}{'  disabled' if user.disabled else ''}")
 
 
 @token_app.command("add")
 def token_add(
-    name: str,
-    user: Annotated[str, typer.Option(help="Account whose rights it has.")] = "admin",
-    gateway: Annotated[str | None, typer.Option(help="Bind it to one gateway's telemetry.")] = None,
+    name: Name,
+    user: Annotated[
+        str, typer.Option(metavar="NAME", help="Account whose rights it has.")
+    ] = "admin",
+    gateway: Annotated[
+        str | None, typer.Option(metavar="ID", help="Bind it to one gateway's telemetry.")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Make an API token and print it once."""
     secret = secrets.token_urlsafe(32)
+    hashed = hash_token(secret)
 
     async def add(database: Database) -> None:
+        if gateway is not None and gateway not in (await load_registry(database)).gateways:
+            fail(
+                f"--gateway {gateway}: there is no such gateway; see `vedette gateway list`", code=2
+            )
         token = Token(
-            token_hash=hash_token(secret),
+            token_hash=hashed,
             name=name,
             user=user,
             gateway=gateway,
@@ -124,18 +151,24 @@ def token_add(
         )
         await add_token(database, token, actor=_me())
 
-    _on_database(data_dir, add)
+    _on_database(data_dir, add, seen=lambda accounts: hashed in accounts.tokens)
     print(secret)
 
 
 @token_app.command("revoke")
 def token_revoke(
-    name: str,
-    user: Annotated[str, typer.Option(help="Account it belongs to.")] = "admin",
+    name: Name,
+    user: Annotated[str, typer.Option(metavar="NAME", help="Account it belongs to.")] = "admin",
     data_dir: DataDir = None,
 ) -> None:
     """End a token at once."""
-    _on_database(data_dir, lambda database: revoke_token(database, user, name, actor=_me()))
+    _on_database(
+        data_dir,
+        lambda database: revoke_token(database, user, name, actor=_me()),
+        seen=lambda accounts: all(
+            (token.user, token.name) != (user, name) for token in accounts.tokens.values()
+        ),
+    )
     print(f"token {name} is revoked")
 
 
@@ -156,6 +189,7 @@ def _new_password(*, from_stdin: bool) -> str:
 
 
 def _scope(registry: Registry, node: str | None) -> tuple[ScopeKind, str | None]:
+    """The kind and id of `ID` or `KIND:ID`; an id that two kinds share is not guessed at."""
     if node is None:
         return "all", None
     places: dict[ScopeKind, Mapping[str, object]] = {
@@ -163,28 +197,49 @@ def _scope(registry: Registry, node: str | None) -> tuple[ScopeKind, str | None]
         "enterprise": registry.enterprises,
         "site": registry.sites,
     }
-    kinds = [kind for kind, known in places.items() if node in known]
+    wanted, _, id_ = node.rpartition(":")
+    kinds = [kind for kind, known in places.items() if id_ in known and wanted in {"", kind}]
     if not kinds:
-        fail(f"--scope {node}: there is no region, enterprise or site of this id")
-    return kinds[0], node
+        fail(
+            f"--scope {node}: there is no region, enterprise or site of this id; give ID, or "
+            "region:ID, enterprise:ID or site:ID",
+            code=2,
+        )
+    if len(kinds) > 1:
+        ways = ", ".join(f"{kind}:{id_}" for kind in kinds)
+        fail(f"--scope {node}: more than one has this id; choose from {ways}", code=2)
+    return kinds[0], id_
 
 
-def _on_database(data_dir: Path | None, work: Callable[[Database], Awaitable[Answer]]) -> Answer:
-    """Run `work` on the running service's database, else on the configured one."""
+def _on_database(
+    data_dir: Path | None,
+    work: Callable[[Database], Awaitable[Answer]],
+    *,
+    seen: Callable[[Accounts], bool] | None = None,
+) -> Answer:
+    """Run `work` on the running service's database, else on the configured one.
+
+    Where a service runs and `seen` is given, wait until what the service knows fulfils it.
+    """
     chosen = settings(data_dir=data_dir)
-    try:
-        url = control.find(chosen.data_dir).database_url
-    except control.NoService:
-        url = chosen.database_url.get_secret_value()
 
     async def run() -> Answer:
-        database = await Database.connect(url, max_connections=1)
+        database = await Database.connect(database_url(chosen), max_connections=1)
         try:
             return await work(database)
         finally:
             await database.close()
 
     try:
-        return asyncio.run(run())
-    except (DatabaseUnavailable, Refused) as error:
+        answer = asyncio.run(run())
+    except DatabaseUnavailable as error:
         fail(str(error))
+    except Refused as error:
+        fail(str(error), code=2)
+    if seen is not None and not taken_over(chosen.data_dir, seen):
+        print(
+            "vedette: the running service does not know of it yet; it will within seconds of "
+            "reaching its database (see `vedette doctor`)",
+            file=sys.stderr,
+        )
+    return answer

@@ -11,19 +11,29 @@ from rich.table import Table
 from service import control
 from service.commands.base import DataDir, fail, reporting, settings
 
-gateway_app = typer.Typer(help="Gateways and their credentials.", no_args_is_help=True)
-sensor_app = typer.Typer(help="Sensors and their limits.", no_args_is_help=True)
+gateway_app = typer.Typer(help="Gateways and their credentials.")
+sensor_app = typer.Typer(help="Sensors and their limits.")
+PeopleName = Annotated[str, typer.Option(metavar="TEXT", help="Name people read.")]
 console = Console(highlight=False, soft_wrap=True)
 
 
 @gateway_app.command("add")
 def gateway_add(
-    gateway: Annotated[str, typer.Argument(metavar="ID", help="[A-Za-z0-9][A-Za-z0-9_-]{0,63}")],
-    site: Annotated[str, typer.Option(help="Site it stands in.")],
-    name: Annotated[str, typer.Option(help="Name people read.")] = "",
+    gateway: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="Letters, digits, '_' and '-', at most 64; also its MQTT user."
+        ),
+    ],
+    site: Annotated[str, typer.Option(metavar="SITE", help="Id of the site it stands in.")],
+    name: PeopleName = "",
     data_dir: DataDir = None,
 ) -> None:
-    """Register a gateway; print its MQTT user, password and topics once."""
+    """Register a gateway; print its password once.
+
+    Printed are its broker, MQTT user, password and topics; on the embedded broker they work at
+    once. A service must be running on the data directory.
+    """
     with reporting():
         running = control.find(settings(data_dir=data_dir).data_dir)
         body = {"id": gateway, "site": site} | ({"name": name} if name else {})
@@ -55,17 +65,30 @@ def gateway_list(data_dir: DataDir = None) -> None:
 
 @sensor_app.command("add")
 def sensor_add(
-    gateway: str,
-    tag: str,
-    measurand: Annotated[str, typer.Option(help="Code from the catalogue, e.g. GAS_LEL.")],
+    gateway: Annotated[str, typer.Argument(metavar="GATEWAY", help="Its gateway's id.")],
+    tag: Annotated[
+        str, typer.Argument(metavar="TAG", help="What the gateway calls it (`s` of a reading).")
+    ],
+    measurand: Annotated[
+        str,
+        typer.Option(
+            metavar="CODE", help="Code from the catalogue (GET /api/v1/catalogue), e.g. GAS_LEL."
+        ),
+    ],
     limit: Annotated[
-        list[str] | None, typer.Option(help="LEVEL=SETPOINT, e.g. HH=50; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="LEVEL=SETPOINT", help="HH, H, L or LL, e.g. HH=50; may be repeated."),
     ] = None,
-    name: Annotated[str, typer.Option(help="Name people read.")] = "",
-    zone: Annotated[str | None, typer.Option(help="Zone it stands in.")] = None,
+    name: PeopleName = "",
+    zone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="Id of the zone it stands in.")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Add a sensor to a gateway; limits left out come from the catalogue."""
+    """Add a sensor to a gateway.
+
+    Limits left out come from the catalogue. A service must be running on the data directory.
+    """
     limits = dict(_limit(text) for text in limit or ())
     body: dict[str, Any] = {"gateway": gateway, "tag": tag, "measurand": measurand}
     body |= {"limits": limits} if limits else {}

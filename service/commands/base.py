@@ -7,26 +7,35 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from pydantic import ValidationError
 
+from service import control
+from service.commands.usage import OneLineGroup
 from service.control import NoService, Refused
 from service.settings import Settings, UnknownSetting
 
 app = typer.Typer(
     name="vedette",
+    cls=OneLineGroup,
     help="Vedette (前哨): watches gas, dust and power telemetry and warns in time.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Directory of the service (default: see docs/settings.md)."),
+    typer.Option(
+        "--data-dir",
+        metavar="DIR",
+        help="Data directory, by which a running service is found; default: VEDETTE_DATA_DIR, "
+        "else /var/lib/vedette as root, else ~/.local/share/vedette.",
+    ),
 ]
+LARGEST_PORT: Final = 65_535
 
 
 def fail(message: str, *, code: int = 1) -> NoReturn:
@@ -58,6 +67,14 @@ def _reason(item: Mapping[str, Any]) -> str:
     return str(item["msg"]).removeprefix("Value error, ")
 
 
+def database_url(chosen: Settings) -> str:
+    """The database of the service that runs on the data directory, else the configured one."""
+    try:
+        return control.find(chosen.data_dir).database_url
+    except control.NoService:
+        return chosen.database_url.get_secret_value()
+
+
 def made_data_dir(chosen: Settings, *, mode: int) -> None:
     """Make the data directory, or end the command with a line that says why it cannot be (1)."""
     path = chosen.data_dir
@@ -74,25 +91,27 @@ def made_data_dir(chosen: Settings, *, mode: int) -> None:
 
 @contextmanager
 def reporting() -> Iterator[None]:
-    """Turn the service's refusals into one line and exit code 1."""
+    """Turn the service's refusals into one line: exit code 2 for what was asked wrong, else 1."""
     try:
         yield
-    except (NoService, Refused) as error:
+    except Refused as error:
+        fail(str(error), code=2 if error.status in control.WRONG_USE else 1)
+    except NoService as error:
         fail(str(error))
 
 
 @contextmanager
-def failing_on(*kinds: type[Exception]) -> Iterator[None]:
-    """Turn errors that say what to do into one line and exit code 1; others keep their trace."""
+def failing_on(*kinds: type[Exception], code: int = 1) -> Iterator[None]:
+    """Turn errors that say what to do into one line and an exit code; others keep their trace."""
     try:
         yield
     except kinds as error:
-        fail(str(error))
+        fail(str(error), code=code)
     except ExceptionGroup as group:
         _, others = group.split(kinds)
         if others is not None:
             raise
-        fail("; ".join(str(error) for error in _leaves(group)))
+        fail("; ".join(str(error) for error in _leaves(group)), code=code)
 
 
 def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[BaseException]:

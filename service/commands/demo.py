@@ -8,7 +8,14 @@ import typer
 import uvloop
 
 from service import logs
-from service.commands.base import DataDir, app, failing_on, made_data_dir, settings
+from service.commands.base import (
+    LARGEST_PORT,
+    DataDir,
+    app,
+    failing_on,
+    made_data_dir,
+    settings,
+)
 from service.demo import DemoOptions, run_demo
 from service.embedded import AlreadyRunning, NoAccount, NoPlace, ServerFailed
 from service.http import PortTaken
@@ -18,22 +25,47 @@ from service.run import CannotStart
 @app.command("demo")
 def demo_command(
     port: Annotated[
-        int, typer.Option(help="Port of the web interface; 0 takes a free one.")
-    ] = 8000,
+        int | None,
+        typer.Option(
+            min=0,
+            max=LARGEST_PORT,
+            metavar="PORT",
+            help="Port of the web interface; 0 takes a free one; default: VEDETTE_HTTP_PORT, "
+            "else 8000.",
+        ),
+    ] = None,
     mqtt_port: Annotated[
-        int, typer.Option("--mqtt-port", help="Port gateways connect to; 0 takes a free one.")
+        int,
+        typer.Option(
+            "--mqtt-port",
+            min=0,
+            max=LARGEST_PORT,
+            metavar="PORT",
+            help="Port gateways connect to; 0 takes a free one.",
+        ),
     ] = 1883,
     sites: Annotated[
-        int, typer.Option(min=1, max=2000, help="Sites of the simulated county.")
+        int,
+        typer.Option(
+            min=1,
+            max=2000,
+            metavar="N",
+            help="Sites of the simulated county, registered at the first start (at most 2000).",
+        ),
     ] = 100,
     no_simulate: Annotated[
-        bool, typer.Option("--no-simulate", help="Start without a simulated county.")
+        bool,
+        typer.Option(
+            "--no-simulate",
+            help="Play no county; a first start then registers one empty site, site-1.",
+        ),
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Start everything: embedded PostgreSQL and broker, the service, and a simulated county.
+    """Start everything on this machine, with a county.
 
-    Ctrl-C stops all of it; the data is there again at the next start.
+    Embedded PostgreSQL, embedded broker, the service, and a simulated county. Ctrl-C stops all
+    of it; the data is there again at the next start.
     """
     chosen = settings(data_dir=data_dir, http_port=port)
     made_data_dir(chosen, mode=0o711)  # the embedded servers' account passes through

@@ -10,7 +10,16 @@ import uvloop
 
 from service import logs
 from service.brokers import WrongBrokerUrl, client_id, foreign_broker
-from service.commands.base import DataDir, app, fail, failing_on, made_data_dir, settings
+from service.commands.base import (
+    LARGEST_PORT,
+    DataDir,
+    app,
+    database_url,
+    fail,
+    failing_on,
+    made_data_dir,
+    settings,
+)
 from service.http import PortTaken
 from service.run import CannotStart, Running, serve
 from store.database import Database, DatabaseUnavailable
@@ -23,25 +32,42 @@ ROLES = ("ingest", "engine", "api", "notify")
 def run_command(
     only: Annotated[
         str | None,
-        typer.Option(help="Roles of this process, comma-separated: ingest, engine, api, notify."),
+        typer.Option(
+            metavar="ROLE,...",
+            help="Roles of this process: ingest, engine, api, notify; the first three go together.",
+        ),
     ] = None,
     no_migrate: Annotated[
         bool, typer.Option("--no-migrate", help="Do not bring the schema up to date first.")
     ] = False,
-    port: Annotated[int | None, typer.Option(help="Port of the HTTP server.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=LARGEST_PORT,
+            metavar="PORT",
+            help="Port of the HTTP server; 0 takes a free one; default: VEDETTE_HTTP_PORT, else 8000.",
+        ),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Run the service against the configured PostgreSQL and MQTT broker."""
+    """Run the service against configured servers.
+
+    PostgreSQL and the MQTT broker are those of VEDETTE_DATABASE_URL and VEDETTE_MQTT_URL; look at
+    them with `vedette doctor` first.
+    """
     chosen = settings(data_dir=data_dir, http_port=port)
     _check_roles(only)
     made_data_dir(chosen, mode=0o700)
     logs.configure(chosen.log_level, chosen.log_format)
-    with failing_on(CannotStart, PortTaken, WrongBrokerUrl):
+    with failing_on(WrongBrokerUrl, code=2):
         broker = foreign_broker(
             chosen.mqtt_url.get_secret_value(),
             client_id=client_id(chosen.data_dir),
             redelivery_s=chosen.mqtt_redelivery_s,
+            ca_file=chosen.mqtt_ca_file,
         )
+    with failing_on(CannotStart, PortTaken):
         uvloop.run(serve(chosen, broker=broker, migrate_first=not no_migrate, ready=_tell))
 
 
@@ -75,7 +101,7 @@ def migrate_command(data_dir: DataDir = None) -> None:
     chosen = settings(data_dir=data_dir)
 
     async def work() -> tuple[str, ...]:
-        database = await Database.connect(chosen.database_url.get_secret_value())
+        database = await Database.connect(database_url(chosen), max_connections=1)
         try:
             return (await migrate(database)).applied
         finally:
