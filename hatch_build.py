@@ -31,5 +31,5 @@ class RequireWebInterface(BuildHookInterface[Any]):
         if version == "editable" or Path(self.root, INDEX).is_file():
             return
         raise FileNotFoundError(
-            f"{INDEX} is missing: this wheel would have no web interface. Build it first with scripts/build-web"
+            f"{INDEX} is missing: this wheel would have no web interface. `npm ci && npm run bundle` in web/ builds it"
         )

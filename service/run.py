@@ -1,7 +1,8 @@
 """The service from start to stop: run one group of named tasks, drain, stop.
 
 Order matters. The journal is folded to its end before anything new is taken; ingest has its
-session with the broker before gateways are let in; being ready is said last.
+session with the broker before gateways are let in; being ready is said last. A broker that stays
+away holds up the gateways only: telemetry over HTTP is judged, screens and commands work.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from ingest import Ingest
 from service import control
 from service.brokers import BrokerAccess
 from service.clock import now_us
+from service.embedded import ServerFailed
 from service.http import GRACE_S, url_of
 from service.identities import Identities
 from service.live import LiveEngine
@@ -27,8 +30,14 @@ from service.recovery import CannotStart
 from service.registration import NotJudgeable
 from service.settings import Settings
 from service.ticker import tick
-from service.upkeep import keep_rolled, keep_short, notice_edits
-from service.watchdog import feed_watchdog, notify_systemd, send_heartbeats, watchdog_interval_s
+from service.upkeep import keep_indexed, keep_rolled, keep_short, notice_edits
+from service.watchdog import (
+    Judging,
+    feed_watchdog,
+    notify_systemd,
+    send_heartbeats,
+    watchdog_interval_s,
+)
 from service.wiring import Parts, wire
 from store.database import Database
 from store.journal import JournalUnavailable
@@ -39,7 +48,9 @@ __all__ = ["CannotStart", "Running", "serve"]
 DRAIN_S: Final = 8.0
 """How long an orderly stop waits for the store to catch up; the journal keeps the rest."""
 SESSION_S: Final = 30.0
-"""A start without a session with the broker after this says so, and goes on trying."""
+"""A start without a session with the broker after this is ready all the same, and says so."""
+ADMIT_AGAIN_S: Final = 5.0
+"""Time between attempts to let gateways in at a broker that does not take them."""
 
 log = structlog.get_logger(__name__)
 Built = TypeVar("Built")
@@ -93,7 +104,11 @@ async def serve(
             with suppress(JournalUnavailable, NotJudgeable):  # the task `edits` tries for ever
                 await parts.registration.enforce(parts.spine)
             _start_edges(tasks, parts, settings)
-            await _let_gateways_in(parts, broker, stopping)
+            tasks.start("admission", _let_gateways_in(parts, broker))
+            await tasks.ended("admission", within_s=SESSION_S, unless=stopping)
+            session = parts.ingest.session
+            if session is not None and session.fault is not None and not stopping.is_set():
+                log.error("broker.unavailable", broker=broker.url, reason=session.fault)
             url = url_of(parts.listener)
             _announce(url, parts, broker, settings)
             stack.callback(control.withdraw, settings.data_dir)
@@ -121,9 +136,19 @@ class _Tasks:
         for name in names:
             self._tasks[name].cancel()
 
-    async def ended(self, name: str, *, within_s: float) -> None:
-        """Wait for a task that has been told to end; give up after a while."""
-        await asyncio.wait({self._tasks[name]}, timeout=within_s)
+    async def ended(
+        self, name: str, *, within_s: float, unless: asyncio.Event | None = None
+    ) -> None:
+        """Wait for a task to end; give up after a while, or as soon as `unless` is set."""
+        told = asyncio.ensure_future((unless or asyncio.Event()).wait())
+        try:
+            await asyncio.wait(
+                [self._tasks[name], told],
+                timeout=within_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            told.cancel()
 
     def cancel_all(self) -> None:
         self.cancel(*self._tasks)
@@ -145,25 +170,33 @@ def _start_edges(tasks: _Tasks, parts: Parts, settings: Settings) -> None:
         alarms=settings.alarm_days,
     )
     tasks.start("retention", keep_short(database, keep, clock=now_us))
+    tasks.start("indexes", keep_indexed(database, clock=now_us))
     tasks.start("edits", notice_edits(database, parts.registration, parts.identities, spine))
     if (interval_s := watchdog_interval_s()) is not None:
         tasks.start("watchdog", feed_watchdog(interval_s, turning=health.alive))
     if (url := settings.heartbeat_url) is not None:
-        tasks.start("heartbeat", send_heartbeats(url, settings.heartbeat_s, turning=health.turning))
+        judging = Judging(
+            turning=health.turning,
+            journal_fault=lambda: spine.fault,
+            ingest_faults=lambda: parts.ingest.faults,
+            monotonic=time.monotonic,
+        )
+        tasks.start("heartbeat", send_heartbeats(url, settings.heartbeat_s, turning=judging))
 
 
-async def _let_gateways_in(parts: Parts, broker: BrokerAccess, stopping: asyncio.Event) -> None:
-    """Wait for the service's own session; what a gateway published before it would be lost."""
+async def _let_gateways_in(parts: Parts, broker: BrokerAccess) -> None:
+    """Task: wait for the service's own session; what was published before it would be lost."""
     session = parts.ingest.session
     assert session is not None
-    with suppress(TimeoutError):
-        async with asyncio.timeout(SESSION_S):
-            await _first_of(session.ready, stopping)
-    if not session.ready.is_set() and not stopping.is_set():
-        log.error("broker.unavailable", broker=broker.url, reason=session.fault)
-        await _first_of(session.ready, stopping)
-    if session.ready.is_set():
-        await broker.admit()
+    while True:
+        await session.ready.wait()
+        try:
+            await broker.admit()
+        except ServerFailed as failure:
+            log.error("gateways.not_admitted", reason=str(failure))
+            await asyncio.sleep(ADMIT_AGAIN_S)
+        else:
+            return
 
 
 async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, Built]) -> Built | None:
@@ -177,15 +210,6 @@ async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, Built]) -> 
         told.cancel()
         working.cancel()
         await asyncio.wait([working])
-
-
-async def _first_of(*events: asyncio.Event) -> None:
-    waiting = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()
 
 
 def _announce(url: str, parts: Parts, broker: BrokerAccess, settings: Settings) -> None:

@@ -1,7 +1,7 @@
-"""What is done beside the stream of readings: roll-ups, forgetting, and noticing edits.
+"""What is done beside the stream of readings: roll-ups, forgetting, indexes, noticing edits.
 
 Each is a task of its own that goes on after the database was away; none of them holds up the
-spine.
+spine or another: a full disk lets no index be made, and is just when forgetting must go on.
 """
 
 from __future__ import annotations
@@ -40,15 +40,24 @@ async def keep_rolled(database: Database, *, clock: Callable[[], int]) -> None:
 
 
 async def keep_short(database: Database, keep: Keep, *, clock: Callable[[], int]) -> None:
-    """Task: forget what is past its time; make closed days quick to read."""
+    """Task: forget what is past its time, from an hour after the start: by then a clock is set."""
 
     async def once() -> None:
-        await index_closed(database, now=clock())
         forgotten = await forget_old(database, keep, now=clock())
         if forgotten.tables or forgotten.rows:
             log.info("store.forgotten", tables=len(forgotten.tables), rows=forgotten.rows)
 
+    await asyncio.sleep(FORGET_EVERY_S)
     await _again_and_again("retention", once, every_s=FORGET_EVERY_S)
+
+
+async def keep_indexed(database: Database, *, clock: Callable[[], int]) -> None:
+    """Task: make closed days quick to read."""
+
+    async def once() -> None:
+        await index_closed(database, now=clock())
+
+    await _again_and_again("indexes", once, every_s=FORGET_EVERY_S)
 
 
 async def notice_edits(

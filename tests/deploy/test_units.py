@@ -50,6 +50,12 @@ def test_a_hung_service_is_killed_and_started_again_for_ever() -> None:
     }
 
 
+def test_the_service_starts_behind_whoever_sets_the_clock() -> None:
+    lines = (DEPLOY / "vedette.service").read_text().splitlines()
+    for key in ("Wants=", "After="):
+        assert any(line.startswith(key) and "time-sync.target" in line for line in lines)
+
+
 def test_systemd_accepts_the_user() -> None:
     result = run("systemd-sysusers", "--dry-run", DEPLOY / "vedette.sysusers.conf")
     assert result.returncode == 0, result.stdout

@@ -12,8 +12,16 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from service.watchdog import feed_watchdog, notify_systemd, send_heartbeats, watchdog_interval_s
+from service.watchdog import (
+    DEAF_S,
+    Judging,
+    feed_watchdog,
+    notify_systemd,
+    send_heartbeats,
+    watchdog_interval_s,
+)
 
 
 @contextmanager
@@ -47,6 +55,17 @@ def test_systemd_hears_that_we_are_ready(
 def test_without_systemd_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     notify_systemd("READY=1")
+
+
+def test_a_notify_socket_that_nobody_reads_ends_nothing_and_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    address = str(tmp_path / "gone")
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    with capture_logs() as told:
+        for _ in range(3):
+            notify_systemd("WATCHDOG=1")
+    assert [(line["event"], line["notify_socket"]) for line in told] == [("systemd.deaf", address)]
 
 
 @pytest.mark.parametrize(
@@ -164,3 +183,75 @@ def test_a_heartbeat_that_nobody_hears_ends_nothing() -> None:
 
     run_for(0.3, send_heartbeats(f"http://127.0.0.1:{port}/", 0.02, turning=turning))
     assert beats >= 3
+
+
+@pytest.mark.parametrize("answer", [b"OK\r\n", b"", b"HTTP/1.1 200 OK\r\n" + b"x" * 70_000])
+def test_a_receiver_that_answers_garbage_ends_nothing(answer: bytes) -> None:
+    asked = 0
+
+    async def scene() -> None:
+        nonlocal asked
+
+        async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal asked
+            await reader.readuntil(b"\r\n\r\n")
+            asked += 1
+            writer.write(answer)
+            writer.close()
+            await writer.wait_closed()
+
+        async with await asyncio.start_server(garbage, "127.0.0.1", 0) as outside:
+            port = outside.sockets[0].getsockname()[1]
+            beats = asyncio.create_task(
+                send_heartbeats(f"http://127.0.0.1:{port}/", 0.02, turning=lambda: True)
+            )
+            async with asyncio.timeout(10):
+                while asked < 3 and not beats.done():
+                    await asyncio.sleep(0.01)
+            assert not beats.done()
+            beats.cancel()
+            await asyncio.wait([beats])
+
+    asyncio.run(scene())
+
+
+class Figures:
+    """What the heartbeat looks at, as a test sets it."""
+
+    def __init__(self) -> None:
+        self.turning = True
+        self.journal: str | None = None
+        self.ingest: list[str] = []
+        self.now = 1000.0
+        self.judging = Judging(
+            turning=lambda: self.turning,
+            journal_fault=lambda: self.journal,
+            ingest_faults=lambda: self.ingest,
+            monotonic=lambda: self.now,
+        )
+
+
+def test_readings_are_judged_while_entries_are_folded_and_the_journal_keeps_them() -> None:
+    figures = Figures()
+    assert figures.judging()
+    figures.turning = False
+    assert not figures.judging()
+    figures.turning, figures.journal = True, "the disk is full"  # ticks may still find room
+    assert not figures.judging()
+    figures.journal = None
+    assert figures.judging()
+
+
+def test_a_broker_that_is_away_for_long_stops_the_heartbeat_until_it_is_back() -> None:
+    figures = Figures()
+    assert figures.judging()
+    figures.ingest = ["the broker closed the connection"]
+    assert figures.judging()
+    figures.now += DEAF_S - 1
+    assert figures.judging()
+    figures.now += 1
+    assert not figures.judging()
+    figures.ingest = []
+    assert figures.judging()
+    figures.ingest = ["again"]
+    assert figures.judging()

@@ -1,0 +1,87 @@
+"""Forgetting goes on when nothing else does: it is what makes room on a full disk."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from service import upkeep
+from service.upkeep import keep_indexed, keep_short
+from store.database import Database
+from store.retention import Keep
+from store.writer import commit, open_epoch
+from tests.store.conftest import Scene
+from tests.store.stretches import JOURNAL, SECOND, START, T0, readings, stretch
+
+DAY = 86_400 * SECOND
+
+
+async def readings_kept(database: Database) -> int:
+    async with database.connection() as connection:
+        return int(await connection.fetchval("SELECT count(*) FROM readings"))
+
+
+async def until(claim: Callable[[], Awaitable[bool]], *, within_s: float = 20.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not await claim():
+            await asyncio.sleep(0.02)
+
+
+def test_forgetting_goes_on_where_no_index_can_be_made(
+    scene: Scene[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "FORGET_EVERY_S", 0.05)
+
+    async def act(database: Database) -> None:
+        await open_epoch(database, JOURNAL, first_position=START, now=T0)
+        days = [(7, -86_400.0 * ago, 1.0) for ago in (300, 5, 0)]
+        await commit(database, stretch(0, readings(*days)))
+        async with database.connection() as connection:
+            for name in await connection.fetch(
+                "SELECT inhrelid::regclass::text AS name FROM pg_inherits "
+                "WHERE inhparent = 'readings'::regclass"
+            ):
+                # As on a full disk, none of the indexes can be made.
+                await connection.execute(f"CREATE TABLE {name['name']}_sensor ()")
+        tasks = [
+            asyncio.create_task(keep_short(database, Keep(), clock=lambda: T0)),
+            asyncio.create_task(keep_indexed(database, clock=lambda: T0)),
+        ]
+
+        async def forgotten() -> bool:
+            return await readings_kept(database) == 2
+
+        await until(forgotten)
+        assert not any(task.done() for task in tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    scene(act)
+
+
+def test_nothing_is_forgotten_in_the_first_hour(
+    scene: Scene[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    began = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        began.set()
+        await asyncio.Event().wait()
+
+    async def act(database: Database) -> None:
+        monkeypatch.setattr("asyncio.sleep", sleep)
+        task = asyncio.create_task(keep_short(database, Keep(), clock=time.time_ns))
+        async with asyncio.timeout(10):
+            await began.wait()
+        assert slept == [3600.0]
+        assert not database.available  # it was not even asked
+        task.cancel()
+        await asyncio.wait([task])
+
+    scene(act)
