@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from alerting import Act, Alarm, AlarmState, Refusal, Verb
 from api.alarm_views import AlarmView
-from api.alarms import AlarmId, seen_alarm
+from api.alarms import AlarmId, as_closed, seen_alarm
 from api.answers import Json
 from api.bodies import Body
 from api.documented import answers
@@ -105,8 +105,8 @@ async def _done(
 
 def _refused(ask: Ask, refusal: Refusal, before: Alarm) -> Problem:
     if refusal.alarm is None:
-        closed = msgspec.structs.replace(before, state="normal", active=False)
-        return Problem("act_closed", alarm=_json(ask, closed))
+        newest = as_closed(ask.edge.recent.newest(before.id) or before)
+        return Problem("act_closed", alarm=_json(ask, newest))
     alarm = _json(ask, refusal.alarm)
     match refusal.code:
         case "reason_required":

@@ -159,19 +159,20 @@ def _sensor(registry: Registry, sensor: Sensor) -> AlarmSensor:
     )
 
 
+_Key = tuple[str, int, int, AlarmState, bool]
+
+
 class AlarmViews:
     """JSON of alarms by their last change: made once, however many lists and screens show it."""
 
     def __init__(self, stored_position: Callable[[], int]) -> None:
         self._stored_position = stored_position
-        self._made: OrderedDict[tuple[str, int, int, bool], tuple[Registry, msgspec.Raw]] = (
-            OrderedDict()
-        )
+        self._made: OrderedDict[_Key, tuple[Registry, msgspec.Raw]] = OrderedDict()
 
     def json(self, registry: Registry, alarm: Alarm, *, stored: bool | None = None) -> msgspec.Raw:
         """The alarm's JSON; `stored` is worked out unless the caller knows it."""
         known = alarm.position <= self._stored_position() if stored is None else stored
-        key = (alarm.id, alarm.position, alarm.ordinal, known)
+        key = (alarm.id, alarm.position, alarm.ordinal, alarm.state, known)
         found = self._made.get(key)
         if found is not None and found[0] is registry:
             return found[1]

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime
 from starlette.responses import Response
 
-from alerting import Alarm, Level, Transition
+from alerting import Alarm, Transition
 from api.alarm_views import AlarmView, sentences
 from api.answers import Json, Page, Texts, Time, microseconds, rfc3339
 from api.documented import answers
@@ -20,7 +20,7 @@ from api.edge import Ask, Asking
 from api.lists import Cursor, Limit, ParentId
 from api.problems import Problem
 from api.situation import UNACKNOWLEDGED
-from store.alarms import AlarmFilter, get_alarm, list_alarms
+from store.alarms import NO_LEVEL, AlarmFilter, get_alarm, list_alarms
 from store.alarms import timeline as stored_timeline
 from store.registry import Registry
 
@@ -57,7 +57,7 @@ class Timeline(msgspec.Struct, frozen=True):
 async def alarms(  # noqa: PLR0913, PLR0917 - one query parameter each
     ask: Asking,
     state: Literal["open", "unacknowledged", "closed"] | None = None,
-    level: Level | None = None,
+    level: Literal["HH", "H", "L", "LL", "none"] | None = None,
     kind: Annotated[str | None, Query(pattern="^[a-z_]{1,20}$")] = None,
     priority: Annotated[int | None, Query(ge=1, le=4)] = None,
     enterprise: ParentId = None,
@@ -111,10 +111,15 @@ def _open(ask: Ask, wanted: AlarmFilter, after: Place | None) -> list[Alarm]:
 def _wanted(ask: Ask, wanted: AlarmFilter, alarm: Alarm) -> bool:
     if wanted.state == "unacknowledged" and alarm.state not in UNACKNOWLEDGED:
         return False
-    for field in ("level", "kind", "priority", "gateway", "sensor"):
-        value = getattr(wanted, field)
-        if value is not None and getattr(alarm, field) != value:
-            return False
+    own = {
+        "level": alarm.level or NO_LEVEL,
+        "kind": alarm.kind,
+        "priority": alarm.priority,
+        "gateway": alarm.gateway,
+        "sensor": alarm.sensor,
+    }
+    if any(getattr(wanted, field) not in (None, value) for field, value in own.items()):
+        return False
     if wanted.since is not None and alarm.raised_at < wanted.since:
         return False
     if wanted.until is not None and alarm.raised_at >= wanted.until:
@@ -192,19 +197,32 @@ def _item(registry: Registry, id_: str, change: Transition, source: str) -> Time
 async def seen_alarm(ask: Ask, alarm_id: str) -> tuple[Alarm, bool]:
     """An alarm in the caller's scope, and whether it is open.
 
+    What has just closed is known from the newest changes: the database may not have it yet, or be
+    away. Where it knows less than the fold, an alarm that the fold no longer holds is closed.
+
     Raises:
         Problem: there is none.
-        DatabaseUnavailable: it is not open, and history cannot be asked.
+        DatabaseUnavailable: it closed long ago, and history cannot be asked.
     """
     for held in ask.live.open_alarms():
         if held.id == alarm_id:
             if ask.registry.sees_gateway(ask.scope, held.gateway):
                 return held, True
             raise Problem("not_found")
-    stored = await get_alarm(ask.database, ask.scope, alarm_id)
-    if stored is None:
+    newest = ask.edge.recent.newest(alarm_id)
+    if newest is not None and not ask.registry.sees_gateway(ask.scope, newest.gateway):
         raise Problem("not_found")
-    return stored, False
+    closed = newest or await get_alarm(ask.database, ask.scope, alarm_id)
+    if closed is None:
+        raise Problem("not_found")
+    return as_closed(closed), False
+
+
+def as_closed(alarm: Alarm) -> Alarm:
+    """As an alarm that is not open stands, whatever whoever remembered it knew."""
+    if alarm.state == "normal":
+        return alarm
+    return msgspec.structs.replace(alarm, state="normal", active=False)
 
 
 def _place_of(alarm: Alarm) -> Place:

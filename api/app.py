@@ -114,6 +114,7 @@ def create_app(  # noqa: PLR0913 - the parts of one process, each named
     )
     app.state.edge = edge
     problems.install(app, _PROBLEMS)
+    app.add_middleware(problems.Faults)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders, secure=secure_cookie)
     app.include_router(root_router(metrics))

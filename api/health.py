@@ -95,14 +95,16 @@ def _judge(figures: dict[str, Any]) -> HealthPart:
 
 
 def root_router(metrics: CollectorRegistry) -> APIRouter:
-    """Liveness, readiness and metrics, at the root and without sign-in."""
+    """Liveness, readiness and metrics, at the root and without sign-in; probes may ask by HEAD."""
     root = APIRouter(tags=["health"])
 
+    @root.head("/healthz", include_in_schema=False)
     @root.get("/healthz", responses={200: {"content": {"text/plain": {"example": "ok"}}}})
     async def healthz() -> Response:
         """The process answers."""
         return Response("ok\n", media_type="text/plain")
 
+    @root.head("/readyz", include_in_schema=False)
     @root.get("/readyz")
     async def readyz(edge: EdgeParts) -> Response:
         """Whether this process should get traffic, and why not."""
@@ -110,6 +112,7 @@ def root_router(metrics: CollectorRegistry) -> APIRouter:
         body = encode({"ready": not reasons, "reasons": reasons})
         return Json(body, status_code=503 if reasons else 200)
 
+    @root.head("/metrics", include_in_schema=False)
     @root.get("/metrics", responses={200: {"content": {"text/plain": {}}}})
     async def metrics_text() -> Response:
         """Prometheus text."""

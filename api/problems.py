@@ -16,6 +16,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.languages import Language, preferred
 from api.problem_texts import PROBLEMS, REASONS, UNKNOWN_REFERENCE
@@ -150,6 +151,8 @@ def install(app: FastAPI, mapping: Mapping[type[Exception], str]) -> None:
 
     async def on_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
+        if any(item["loc"][0] == "path" for item in error.errors()):
+            return answer(Problem("not_found"), request)  # an id that nothing can have
         language = preferred(request.headers.get("accept-language"))
         return answer(Problem("invalid", errors=field_errors(error, language)), request)
 
@@ -173,14 +176,33 @@ def install(app: FastAPI, mapping: Mapping[type[Exception], str]) -> None:
         )
         return answer(problem, request)
 
-    async def on_fault(request: Request, error: Exception) -> Response:
-        incident = secrets.token_hex(4)
-        log.error("request failed", exc_info=error, extra={"incident": incident})
-        return answer(Problem("fault", incident=incident), request)
-
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
     for kind in mapping:
         app.add_exception_handler(kind, on_mapped)
-    app.add_exception_handler(Exception, on_fault)
+
+
+class Faults:
+    """Answers what nobody foresaw, inside the layer that adds the headers of every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        except Exception as error:
+            if scope["type"] != "http" or begun:
+                raise
+            incident = secrets.token_hex(4)
+            log.error("request failed", exc_info=error, extra={"incident": incident})
+            problem = Problem("fault", incident=incident)
+            await answer(problem, Request(scope))(scope, receive, send)

@@ -2,7 +2,8 @@
 
 Everything is read once at the start, so no request ever names a file on disk. Files below
 `assets/` carry a hash in their name and may be kept for ever; all others are asked for again.
-Addresses without a file are pages of the interface and get `index.html`.
+Addresses without a file are pages of the interface and get `index.html`; those of the API and of
+the probes are none of ours, so that an unknown one, or a wrong method, is answered as such.
 """
 
 from __future__ import annotations
@@ -15,13 +16,25 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
 
 from api.problems import Problem
 
 PACKAGED: Final = Path(__file__).parent / "static"
 _COMPRESSIBLE: Final = ("text/", "application/json", "application/manifest+json", "image/svg+xml")
-_RESERVED: Final = ("api/", "healthz/", "readyz/", "metrics/")
+_RESERVED: Final = ("/api/", "/healthz/", "/readyz/", "/metrics/")
+
+
+class PageRoute(APIRoute):
+    """Takes every address but those of machines."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if f"{scope['path']}/".startswith(_RESERVED):
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +75,12 @@ def _asset(path: Path, *, for_ever: bool) -> Asset:
 def static_router(directory: Path) -> APIRouter:
     """The routes; to be included last, since they take every address that is left."""
     assets = load_assets(directory)
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
     @router.api_route("/{address:path}", methods=["GET", "HEAD"])
     async def page(address: str, request: Request) -> Response:
         asset = assets.get(address)
-        if (
-            asset is None
-            and not f"{address}/".startswith(_RESERVED)
-            and "." not in address.rsplit("/", maxsplit=1)[-1]
-        ):
+        if asset is None and "." not in address.rsplit("/", maxsplit=1)[-1]:
             asset = assets.get("index.html")
         if asset is None:
             raise Problem("not_found")

@@ -40,7 +40,7 @@ _EXAMPLE: Final = (
 )
 async def stream(
     ask: Asking,
-    latest: Annotated[str, Query(description="all, none, or sensor ids with commas")] = "none",
+    latest: Annotated[str, Query(description="all, none, or sensor ids with commas")] = "all",
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Alarm events, newest values and health, live. An id too old to resume from: `reset`."""

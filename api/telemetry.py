@@ -43,7 +43,7 @@ class TelemetryAnswer(msgspec.Struct, frozen=True):
 
 @router.post(
     "/telemetry/{gateway}",
-    **answers(TelemetryAnswer, 401, 413, 422, 429, 503),
+    **answers(TelemetryAnswer, 401, 404, 413, 422, 429, 503),
     openapi_extra={
         "security": [{"basic": []}, {"bearer": []}],
         "requestBody": {

@@ -16,6 +16,8 @@ from store.scope import Scope, gateways_in_scope
 
 Openness = Literal["open", "unacknowledged", "closed"]
 
+NO_LEVEL: Final = "none"
+"""What a filter calls the level of an alarm that has none."""
 UNACKNOWLEDGED: Final = ("unacknowledged", "returned_unacknowledged", "latched_unacknowledged")
 
 _alarm = msgspec.msgpack.Decoder(Alarm).decode
@@ -24,7 +26,7 @@ _transition = msgspec.msgpack.Decoder(Transition).decode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmFilter:
-    """Which alarms; what is None does not matter. `since` <= raised_at < `until`, int64 µs UTC."""
+    """Which alarms; what is None does not matter. `level` may be `NO_LEVEL`; `since` <= raised_at < `until`, int64 µs UTC."""
 
     state: Openness | None = None
     level: str | None = None
@@ -170,7 +172,7 @@ WHERE {gateways_in_scope("gateway", 1)}
        OR CASE $4 WHEN 'open' THEN state <> 'normal'
                   WHEN 'unacknowledged' THEN state = ANY($18::text[])
                   ELSE state = 'normal' END)
-  AND ($5::text IS NULL OR level = $5)
+  AND ($5::text IS NULL OR coalesce(level, '{NO_LEVEL}') = $5)
   AND ($6::text IS NULL OR kind = $6)
   AND ($7::integer IS NULL OR priority = $7)
   AND ($8::text IS NULL OR gateway IN (

@@ -15,11 +15,15 @@ from tests.api.visits import Visit
 
 
 async def events(
-    client: httpx.AsyncClient, *, after: str | None = None, latest: str = "none"
+    client: httpx.AsyncClient, *, after: str | None = None, latest: str | None = "none"
 ) -> AsyncIterator[ServerSentEvent]:
     headers = {} if after is None else {"Last-Event-ID": after}
     async with aconnect_sse(
-        client, "GET", "stream", params={"latest": latest}, headers=headers
+        client,
+        "GET",
+        "stream",
+        params={} if latest is None else {"latest": latest},
+        headers=headers,
     ) as source:
         async for event in source.aiter_sse():
             yield event
@@ -70,6 +74,20 @@ def test_latest_begins_full_and_goes_on_with_what_changed(visit: Visit) -> None:
                 if not frame["full"]:
                     break
             assert [item[2] for item in frame["items"]] == [3.5]
+            await stream.aclose()  # type: ignore[attr-defined]
+
+    visit(act)
+
+
+def test_who_names_nothing_gets_every_newest_value_and_health_in_full(visit: Visit) -> None:
+    async def act(house: House) -> None:
+        await house.reading("gw-a", 1.5)
+        async with house.signed_in("olga") as olga:
+            stream = events(olga, latest=None)
+            _, full = await next_of(stream, "latest")
+            assert full["full"] is True
+            assert [item[2] for item in full["items"]] == [1.5]
+            await next_of(stream, "health")
             await stream.aclose()  # type: ignore[attr-defined]
 
     visit(act)

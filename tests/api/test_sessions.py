@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import httpx
 
+from api.headers import CONTENT_SECURITY_POLICY
+from store.registry import Registry
 from tests.api.small_house import PASSWORD, House
 from tests.api.visits import Visit
 
@@ -51,6 +55,20 @@ def test_a_machine_signs_in_by_form_and_needs_no_page_token(visit: Visit) -> Non
             assert (await client.post("/api/v1/regions", json=body)).status_code == 201
             client.headers["Authorization"] = "Bearer nonsense"
             assert (await client.get("/api/v1/regions")).status_code == 401
+
+    visit(act)
+
+
+def test_a_fault_carries_the_headers_of_every_answer(visit: Visit) -> None:
+    async def act(house: House) -> None:
+        async with house.signed_in("olga") as olga:
+            house.registry = cast(Registry, None)  # a fault of ours, as nobody foresaw it
+            answer = await olga.get("sites")
+        assert answer.status_code == 500
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.json()["detail"]
 
     visit(act)
 

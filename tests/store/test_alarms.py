@@ -64,7 +64,7 @@ async def six_alarms(database: Database) -> list[Alarm]:
         made.append(
             alarm(
                 key, i, gateway=side, sensor=side, state=state, raised_at=T0 + i * HOUR,
-                level="H" if i == 5 else "HH", priority=3 if i == 5 else 2, family=["high", "high", "high", "high", "low", "stale"][i],
+                level={4: None, 5: "H"}.get(i, "HH"), priority=3 if i == 5 else 2, family=["high", "high", "high", "high", "low", "stale"][i],
                 kind="range" if i == 4 else "limit",
             )
         )  # fmt: skip
@@ -85,6 +85,7 @@ async def six_alarms(database: Database) -> list[Alarm]:
         (AlarmFilter(state="unacknowledged"), [4, 3]),
         (AlarmFilter(state="closed"), [1, 0]),
         (AlarmFilter(level="H"), [5]),
+        (AlarmFilter(level="none"), [4]),
         (AlarmFilter(kind="range"), [4]),
         (AlarmFilter(priority=3), [5]),
         (AlarmFilter(enterprise="mill"), [4, 2, 0]),
@@ -225,7 +226,7 @@ def test_alarms_of_the_last_day_are_counted_by_hour(opened: Play) -> None:
         assert raised.by_hour == [0] * 18 + [1] * 6
         counts = await alarm_counts(database, ALL, since=T0, until=now)
         assert [(c.kind, c.level, c.alarms, c.unacknowledged) for c in counts] == [
-            ("limit", "HH", 4, 1), ("limit", "H", 1, 0), ("range", "HH", 1, 1),
+            ("limit", "HH", 4, 1), ("limit", "H", 1, 0), ("range", None, 1, 1),
         ]  # fmt: skip
 
     opened(act)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
@@ -119,6 +120,7 @@ def test_filters_hold(house: House, olga: httpx.Client) -> None:
     for query, found in (
         ({"level": "HH"}, True),
         ({"level": "H"}, False),
+        ({"level": "none"}, False),
         ({"kind": "limit"}, True),
         ({"kind": "stale"}, False),
         ({"priority": "2"}, True),
@@ -132,6 +134,22 @@ def test_filters_hold(house: House, olga: httpx.Client) -> None:
         whole = {"state": "open", "sensor": str(sensor["id"])} | query
         items = olga.get("/alarms", params=whole).json()["items"]
         assert bool(items) == found, query
+
+
+def test_alarms_without_a_level_are_found_by_its_name(house: House, olga: httpx.Client) -> None:
+    box = house.box("bolt-1")
+    house.sensor(box, "lel")
+    box.post([{"s": "lel", "v": 1, "ts": (time.time() + 3600) * 1000}])
+    query = {"gateway": box.id, "level": "none"}
+
+    def found(**more: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = olga.get("/alarms", params=query | more).json()["items"]
+        return items
+
+    [clock] = eventually(found)
+    assert clock["level"] is None
+    assert [alarm["id"] for alarm in found(state="open")] == [clock["id"]]
+    assert found(level="HH") == []
 
 
 def test_an_unknown_alarm_is_not_found(olga: httpx.Client) -> None:

@@ -54,6 +54,58 @@ def test_an_unknown_address_of_the_api_is_a_problem_not_a_page(house: House, pat
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api", "/healthz/more"])
+def test_an_unknown_address_of_the_api_is_not_found_by_any_method(
+    house: House, method: str, path: str
+) -> None:
+    answer = httpx.request(method, house.url + path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_probes_may_ask_by_head(house: House, path: str) -> None:
+    by_get, by_head = httpx.get(house.url + path), httpx.head(house.url + path)
+    assert by_head.status_code == by_get.status_code
+    assert by_head.content == b""
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/auth/token", "/api/v1/alarms/1.0/acknowledge", "/api/v1/telemetry/gw"]
+)
+def test_what_is_only_posted_to_is_not_a_page(house: House, path: str) -> None:
+    answer = httpx.get(house.url + path)
+    assert answer.status_code == 405
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "POST" in answer.headers["allow"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/alarms/nope",
+        "/alarms/nope/timeline",
+        "/alarms/1.0.0",
+        "/sensors/abc",
+        "/sensors/0",
+        "/sensors/99999999999/limits",
+        "/sensors/-1/readings",
+        "/sites/no%20spaces",
+        "/gateways/a.b",
+        "/regions/%E2%98%83",
+    ],
+)
+def test_an_id_that_nothing_can_have_is_not_found(olga: httpx.Client, path: str) -> None:
+    answer = olga.get(path)
+    assert answer.status_code == 404, path
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_who_is_not_signed_in_learns_nothing_of_ids(house: House) -> None:
+    assert httpx.get(f"{house.url}/api/v1/alarms/nope").status_code == 401
+
+
 def test_a_wrong_method_says_so(house: House, root: httpx.Client) -> None:
     answer = root.put("/sites", json={})
     assert answer.status_code == 405
