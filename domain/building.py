@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import MutableSequence
+from collections.abc import Iterator, MutableSequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -152,6 +152,22 @@ class BatchBuilder:
             return count > 0 and flags & Reason.NO_DEVICE_TIME != 0
         reasons = self._own_reason[len(self._own_reason) - count :]
         return any(reason & Reason.NO_DEVICE_TIME for reason in reasons)
+
+    def mark_last(self, flag: Reason) -> None:
+        """Add a reason to every reading of the newest message."""
+        bit = int(flag)
+        if self._flags[-1] != _OWN:
+            self._flags[-1] |= bit
+            return
+        for place in range(len(self._own_reason) - self._count[-1], len(self._own_reason)):
+            self._own_reason[place] |= bit
+
+    def numbered(self) -> Iterator[tuple[int, str | None, int]]:
+        """(gateway, boot, seq) of the messages that carry a seq, in order."""
+        boots = (*self._boots, None)  # index -1, no boot, is the last place
+        for gateway, boot, seq in zip(self._gateway, self._boot, self._sequence, strict=True):
+            if seq != NO_SEQUENCE:
+                yield gateway, boots[boot], seq
 
     def remove_last(self) -> None:
         """Take the newest message back out."""

@@ -27,7 +27,7 @@ MICROSECONDS: Final = 1_000_000
 
 
 class Quality(IntEnum):
-    """Quality of one value; OPC UA's three classes, refined by cause (docs/domain.md)."""
+    """Quality of one value; OPC UA's three classes, refined by cause."""
 
     GOOD = 0
     UNCERTAIN = 1
@@ -40,7 +40,11 @@ class Quality(IntEnum):
 
 
 class Reason(IntFlag):
-    """Why a reading is not simply a good, live value. Stored beside the quality as bits."""
+    """Why a reading is not simply a good, live value. Stored beside the quality as bits.
+
+    A COPY came in a message whose (gateway, boot, seq) was taken before. Either it was delivered
+    again, or its gateway counts anew without a new boot: it may add a row, but never replace one.
+    """
 
     NO_DEVICE_TIME = 1
     NULL_VALUE = 2
@@ -55,6 +59,7 @@ class Reason(IntFlag):
     HISTORICAL = 1024
     FUTURE = 2048
     NO_IDENTITY = 4096
+    COPY = 8192
 
 
 @dataclass(frozen=True, slots=True, eq=False)

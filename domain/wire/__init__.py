@@ -10,11 +10,12 @@ from domain.wire.encoding import OutgoingReading, encode_message
 from domain.wire.message import MAX_BYTES, peek_sequence
 from domain.wire.native import decode
 from domain.wire.plain import MessageHead
-from domain.wire.rejections import TEXTS, Cause, MalformedMessage, Rejection
+from domain.wire.rejections import MAX_ERRORS, TEXTS, Cause, MalformedMessage, Rejection
 from domain.wire.vocabulary import QUALITY_LETTERS, SensorRef
 
 __all__ = [
     "MAX_BYTES",
+    "MAX_ERRORS",
     "QUALITY_LETTERS",
     "TEXTS",
     "BatchBuilder",

@@ -1,7 +1,8 @@
 """The shape of a native message, and its head: what identifies it before its readings are read.
 
 The fast reader is msgspec's. What it cannot take (NaN and Infinity literals, numbers beyond float,
-readings that are not objects) goes to the standard library's slower and laxer one.
+readings that are not objects) goes to the standard library's slower and laxer one. What neither
+can read, such as some thousand lists in each other, refuses the whole message.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ MAX_SEQUENCE: Final = 2**53 - 1
 """The largest `seq`: every JSON reader keeps integers up to it exactly."""
 BOOT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{0,32}")
 """What a `boot` may be."""
+_ENDLESS_DIGITS: Final = 400
 _HEAD_BOOT: Final = re.compile(rb'"boot"\s*:\s*"([^"\\]{0,128})"')
 _HEAD_SEQUENCE: Final = re.compile(rb'"seq"\s*:\s*([0-9]{1,16})\s*[,}]')
 
@@ -99,16 +101,18 @@ def check_sequence(given: object) -> int | None:
     raise ValueError("seq counts messages from 1 upwards in whole numbers")
 
 
-def peek_sequence(payload: bytes) -> tuple[str | None, int | None]:
+def peek_sequence(payload: bytes, *, without_boot: bool = False) -> tuple[str | None, int | None]:
     """(boot, seq) of a message without reading the rest; None for what is missing or unusable.
 
     For a message that is not JSON they are taken from its head (the text before the first inner
     object or list) if they can be seen there, so that it can be answered and the sequence go on.
+    A seq counts within its boot: where that may stand in what cannot be read, there is none,
+    unless the sender is known to count `without_boot`.
     """
     try:
         head = _decode_head(payload)
     except UNREADABLE:
-        head = _head_of_unreadable(payload)
+        head = _head_of_unreadable(payload, without_boot=without_boot)
     try:
         boot, seq = check_boot(head.boot), check_sequence(head.seq)
     except ValueError:
@@ -116,7 +120,7 @@ def peek_sequence(payload: bytes) -> tuple[str | None, int | None]:
     return boot, seq
 
 
-def _head_of_unreadable(payload: bytes) -> _Head:
+def _head_of_unreadable(payload: bytes, *, without_boot: bool) -> _Head:
     if len(payload) <= MAX_BYTES:
         try:
             message = _parse_laxly(payload)
@@ -128,23 +132,32 @@ def _head_of_unreadable(payload: bytes) -> _Head:
     if not start:
         return _Head()
     boot, seq = _HEAD_BOOT.search(start[0]), _HEAD_SEQUENCE.search(start[0])
+    if boot is None and not (without_boot or _shows_no_boot(payload)):
+        return _Head()
     return _Head(
         boot[1].decode("utf-8", "surrogateescape") if boot else None,
         int(seq[1]) if seq else None,
     )
 
 
+def _shows_no_boot(payload: bytes) -> bool:
+    """Whether the text is all there, by its brackets, and has no boot anywhere."""
+    return b'"boot"' not in payload and all(
+        payload.count(left) == payload.count(right) for left, right in (b"{}", b"[]")
+    )
+
+
 def _parse_laxly(payload: bytes) -> Message:
     try:
-        document = json.loads(payload.decode("utf-8"))
+        document = json.loads(payload.decode("utf-8"), parse_int=_integer)
     except UnicodeDecodeError as error:
         raise MalformedMessage(f"the message is not UTF-8 (byte {error.start})") from None
     except json.JSONDecodeError as error:
         raise MalformedMessage(
             f"the message is not JSON: {error.msg} at character {error.pos}"
         ) from None
-    except (ValueError, RecursionError):
-        raise MalformedMessage("the message is nested too deep or has an endless number") from None
+    except RecursionError:
+        raise MalformedMessage("the message is nested too deep") from None
     if not isinstance(document, dict):
         raise MalformedMessage("the message is not a JSON object", Cause.SHAPE)
     readings, values = document.get("readings"), document.get("values")
@@ -160,6 +173,11 @@ def _parse_laxly(payload: bytes) -> Message:
         readings=None if readings is None else [_lax_reading(item) for item in readings],
         values=values,
     )
+
+
+def _integer(digits: str) -> int | float:
+    """Infinite if no float holds it: int takes some thousand digits only, and time for them."""
+    return int(digits) if len(digits) < _ENDLESS_DIGITS else float(digits)
 
 
 def _lax_reading(item: object) -> Reading:

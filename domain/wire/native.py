@@ -6,15 +6,15 @@ read reading by reading, and what cannot be used is refused alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from domain.building import BatchBuilder
 from domain.readings import NO_TIME
 from domain.wire.message import Message, Reading, check_boot, check_sequence, parse
 from domain.wire.plain import MessageHead, take_plain
-from domain.wire.rejections import Cause, MalformedMessage, Rejection
+from domain.wire.rejections import Cause, MalformedMessage, Refusals
 from domain.wire.single import read_one_by_one
-from domain.wire.times import parse_time
+from domain.wire.times import parse_event_time, parse_time
 from domain.wire.vocabulary import NO_DEVICE_TIME, NO_IDENTITY, SensorRef
 
 
@@ -45,10 +45,10 @@ def decode(
     message = parse(payload)
     if message.readings is None and message.values is None:
         raise MalformedMessage("the message has neither readings nor values", Cause.SHAPE)
-    errors: list[Rejection] = []
+    errors = Refusals()
     boot, seq = _identity(message, errors)
-    sent = _time_of_head("sent", message.sent, errors)
-    time = _time_of_head("ts", message.ts, errors)
+    sent = _time_of_head("sent", message.sent, parse_time, errors)
+    time = _time_of_head("ts", message.ts, parse_event_time, errors)
     flags = 0
     if message.ts is None:
         time = received
@@ -68,27 +68,29 @@ def decode(
         backfill=backfill,
         readings=columns,
     )
-    return MessageHead(boot, seq, sent, len(columns.sensor), tuple(errors))
+    return MessageHead(boot, seq, sent, len(columns.sensor), errors.rejections())
 
 
-def _identity(message: Message, errors: list[Rejection]) -> tuple[str | None, int | None]:
+def _identity(message: Message, errors: Refusals) -> tuple[str | None, int | None]:
     try:
         boot = check_boot(message.boot)
     except ValueError as error:
-        errors.append(Rejection("boot", str(error), Cause.HEAD))
+        errors.add("boot", str(error), Cause.HEAD)
         return None, None  # a number of an unknown boot identifies nothing
     try:
         return boot, check_sequence(message.seq)
     except ValueError as error:
-        errors.append(Rejection("seq", str(error), Cause.HEAD))
+        errors.add("seq", str(error), Cause.HEAD)
         return None, None
 
 
-def _time_of_head(field: str, given: object, errors: list[Rejection]) -> int | None:
+def _time_of_head(
+    field: str, given: object, parse_given: Callable[[object], int], errors: Refusals
+) -> int | None:
     if given is None:
         return None
     try:
-        return parse_time(given)
+        return parse_given(given)
     except ValueError as error:
-        errors.append(Rejection(field, str(error), Cause.TIME))
+        errors.add(field, str(error), Cause.TIME)
         return None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
+
+MAX_ERRORS: Final = 100
+"""Rejections of one message: a quarter of a megabyte has room for 131,000 mistakes."""
 
 
 class Cause(StrEnum):
@@ -48,12 +52,43 @@ class Rejection(NamedTuple):
     """One thing that was refused.
 
     `path` points into the message (`readings[3].v`), "" is the whole of it; `reason` is the English
-    sentence that goes back to the gateway.
+    sentence that goes back to the gateway. `mistakes` is more than one where a message has too many
+    to name each.
     """
 
     path: str
     reason: str
     cause: Cause = Cause.OTHER
+    mistakes: int = 1
+
+
+class Refusals:
+    """What is refused of one message: at most `MAX_ERRORS` rejections that count everything.
+
+    The first are named; of the others there is one for each cause, with their number.
+    """
+
+    __slots__ = ("_more", "_named")
+
+    def __init__(self) -> None:
+        self._named: list[Rejection] = []
+        self._more: Counter[Cause] = Counter()
+
+    def add(self, path: str, reason: str, cause: Cause) -> None:
+        if len(self._named) < MAX_ERRORS - len(Cause):
+            self._named.append(Rejection(path, reason, cause))
+        else:
+            self._more[cause] += 1
+
+    def rejections(self) -> tuple[Rejection, ...]:
+        """In the order they were added, the counted ones last."""
+        if not self._more:
+            return tuple(self._named)
+        others = (
+            Rejection("", f"and {count} more: {TEXTS[cause]['en']}", cause, count)
+            for cause, count in self._more.items()
+        )
+        return (*self._named, *others)
 
 
 class MalformedMessage(Exception):

@@ -12,8 +12,8 @@ import msgspec
 
 from domain.building import ReadingColumns
 from domain.wire.message import NOT_AN_OBJECT, Reading
-from domain.wire.rejections import Cause, Rejection
-from domain.wire.times import parse_time
+from domain.wire.rejections import Cause, Refusals
+from domain.wire.times import parse_event_time
 from domain.wire.vocabulary import (
     BAD,
     DEVICE_FAULT,
@@ -43,7 +43,7 @@ def read_one_by_one(
     tags: Mapping[str, SensorRef],
     time: int | None,
     flags: int,
-    errors: list[Rejection],
+    errors: Refusals,
 ) -> ReadingColumns:
     """The readings that can be used; the others go to `errors`.
 
@@ -64,7 +64,7 @@ def read_one_by_one(
                 path = f"readings[{index}]" + (f".{refused.field}" if refused.field else "")
             else:
                 path = f"values[{reading.s[:128]!r}]"
-            errors.append(Rejection(path, refused.reason, refused.cause))
+            errors.add(path, refused.reason, refused.cause)
             continue
         sensor.append(ref.id)
         times.append(own_time)
@@ -94,7 +94,7 @@ def _sensor(tag: Any, tags: Mapping[str, SensorRef]) -> SensorRef:
 def _time(given: Any, of_message: int | None, flags: int) -> tuple[int, int]:
     if given is not None:
         try:
-            return parse_time(given), 0
+            return parse_event_time(given), 0
         except ValueError as error:
             raise _Refused("ts", str(error), Cause.TIME) from None
     if of_message is None:

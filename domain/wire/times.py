@@ -1,7 +1,9 @@
 """Times as gateways write them: milliseconds since the epoch, or RFC 3339 with its zone.
 
-Inside, a time is int64 µs since the epoch, UTC. A time outside 1970 to 2099 is a mistake of the
-sender and refused; whether an accepted one is late or in the future is judged later.
+Inside, a time is int64 µs since the epoch, UTC. A time before 1970 is a mistake of the sender and
+refused. So is one beyond 2099, but for the time of an event: a clock that has lost its time often
+shows such a one, and the judge must see that it is wrong. Whether an accepted time is late or in the
+future is judged later.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 END_OF_TIME: Final = 4_102_444_800_000_000
-"""2100-01-01T00:00:00Z in µs: the first time that is refused."""
+"""2100-01-01T00:00:00Z in µs: the first time that cannot be."""
+LAST_TIME: Final = END_OF_TIME - 1
+_OUTSIDE: Final = "the time lies outside 1970 to 2099; milliseconds are expected"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _RFC3339: Final = re.compile(
@@ -27,17 +31,21 @@ def parse_time(given: object) -> int:
     Raises:
         ValueError: not a time in either form, without a zone, or outside 1970 to 2099.
     """
-    if type(given) is int:
-        time = given * 1000
-    elif type(given) is float:
-        microseconds = given * 1000
-        time = round(microseconds) if math.isfinite(microseconds) else END_OF_TIME
-    elif type(given) is str:
-        time = _parse_rfc3339(given)
-    else:
-        raise ValueError("a time is milliseconds since 1970 or RFC 3339 text with a zone")
-    if not 0 <= time < END_OF_TIME:
-        raise ValueError("the time lies outside 1970 to 2099; milliseconds are expected")
+    time = _microseconds(given)
+    if not 0 <= time <= LAST_TIME:
+        raise ValueError(_OUTSIDE)
+    return time
+
+
+def parse_event_time(given: object) -> int:
+    """As `parse_time`, but `LAST_TIME` for a time beyond it.
+
+    Raises:
+        ValueError: not a time in either form, without a zone, or before 1970.
+    """
+    time = min(_microseconds(given), LAST_TIME)
+    if time < 0:
+        raise ValueError(_OUTSIDE)
     return time
 
 
@@ -45,6 +53,20 @@ def format_time(time: int) -> int | float:
     """The time in milliseconds, as `parse_time` reads it back without loss."""
     milliseconds, rest = divmod(time, 1000)
     return milliseconds if not rest else time / 1000
+
+
+def _microseconds(given: object) -> int:
+    """The time, wherever it lies; what is not finite lies beyond either end."""
+    if type(given) is int:
+        return given * 1000
+    if type(given) is float:
+        microseconds = given * 1000
+        if math.isfinite(microseconds):
+            return round(microseconds)
+        return END_OF_TIME if microseconds > 0 else -1
+    if type(given) is str:
+        return _parse_rfc3339(given)
+    raise ValueError("a time is milliseconds since 1970 or RFC 3339 text with a zone")
 
 
 def _parse_rfc3339(text: str) -> int:

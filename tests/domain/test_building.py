@@ -110,3 +110,29 @@ def test_a_plain_message_can_be_taken_back_out_and_lacks_times_if_its_flags_say_
     assert not builder.last_lacks_times()
     builder.remove_last()
     assert builder.build().to_bytes() == kept.build().to_bytes()
+
+
+def test_the_newest_message_can_be_marked_and_no_other_is() -> None:
+    builder = BatchBuilder()
+    plain(builder, 1)
+    add(builder, 2, boot="b1", seq=2)
+    builder.mark_last(Reason.COPY)
+    add(builder, 3, boot="b1", seq=3)
+    plain(builder, 4, 5)
+    builder.mark_last(Reason.COPY)
+    plain(builder)
+    builder.mark_last(Reason.COPY)
+    plain(builder, 6, flags=Reason.NO_DEVICE_TIME)
+    untimed = Reason.NO_DEVICE_TIME
+    batch = builder.build()
+    assert batch.reason.tolist() == [0, untimed | Reason.COPY, untimed, *[Reason.COPY] * 2, untimed]
+    assert ReadingBatch.from_bytes(batch.to_bytes()).to_bytes() == batch.to_bytes()
+
+
+def test_the_messages_that_carry_a_number_are_known_by_it() -> None:
+    builder = BatchBuilder()
+    add(builder, 1, boot="b1", seq=4)
+    add(builder, 1, boot="b1", seq=None)
+    add(builder, boot=None, seq=2)
+    add(builder, 1, boot="b2", seq=1)
+    assert list(builder.numbered()) == [(7, "b1", 4), (7, None, 2), (7, "b2", 1)]

@@ -67,6 +67,33 @@ def test_a_number_that_may_be_another_one_is_not_taken(payload: bytes) -> None:
     assert peek_sequence(payload)[1] is None
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"seq": 5, "readings": [{"s": "a", "v": 1}], "boot": "b7"',
+        b'{"seq": 5, "readings": [{"s": "a", "v": 1},], "boot": "b7"}',
+        b'{"seq": 5, "readings": [{"s": "a", "v": 1',
+        b'{"seq": 5, "readings": [{"s": "a", "v": nan}',
+        b'{"seq": 5, "boot": "a\\"b", "v": nan}',
+    ],
+)
+def test_a_number_whose_boot_may_stand_behind_what_cannot_be_read_is_not_taken(
+    payload: bytes,
+) -> None:
+    assert peek_sequence(payload) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"seq": 5, "readings": [{"s": "a", "v": nan}]}\n',
+        b'{"ts": 1, "seq": 5, "v": nan}',
+    ],
+)
+def test_a_whole_message_without_a_boot_has_none(payload: bytes) -> None:
+    assert peek_sequence(payload) == (None, 5)
+
+
 def test_a_boot_that_is_not_utf_8_makes_the_head_unusable() -> None:
     assert peek_sequence(b'{"boot": "\xff", "seq": 3, nan}') == (None, None)
 

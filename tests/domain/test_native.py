@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from domain.readings import NO_SEQUENCE, NO_TIME, Quality, ReadingBatch, Reason
 from domain.wire import (
     MAX_BYTES,
+    MAX_ERRORS,
     BatchBuilder,
     Cause,
     MalformedMessage,
@@ -19,6 +21,7 @@ from domain.wire import (
     SensorRef,
     decode,
 )
+from domain.wire.times import LAST_TIME
 
 RECEIVED = 1_772_669_731_500_000
 MESSAGE_MS = 1_772_669_730_000
@@ -154,7 +157,7 @@ def test_a_null_time_is_no_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [True, "yesterday", -1, 4_102_444_800_000, [], "2026-03-05T08:15:30"]
+    "wrong", [True, "yesterday", -1, [], "2026-03-05T08:15:30", "1969-12-31T23:59:59Z"]
 )
 def test_a_reading_with_a_wrong_time_is_refused_alone(wrong: object) -> None:
     rejection = refused({"s": "g03.lel", "v": 2, "ts": wrong})
@@ -178,8 +181,24 @@ def test_a_wrong_time_of_the_message_refuses_only_what_depends_on_it() -> None:
     assert [error.path for error in head.errors] == ["ts", "readings[0].ts"]
 
 
-def test_a_wrong_sending_time_costs_no_reading() -> None:
-    head, batch = take({"sent": "now", "readings": [{"s": "dc01.dp", "v": 1}]})
+@pytest.mark.parametrize(
+    "beyond", [4_294_967_295_000, 4_102_444_800_000, 1e300, 10**400, "2100-01-01T00:00:00Z"]
+)
+def test_a_time_beyond_2099_is_taken_as_the_last_there_is_so_that_the_clock_is_judged(
+    beyond: object,
+) -> None:
+    head, batch = one({"s": "g03.lel", "v": 60, "ts": beyond})
+    assert head.errors == ()
+    assert batch.time.tolist() == [MESSAGE_MS * 1000, LAST_TIME]
+    head, batch = take({"ts": beyond, "readings": [{"s": "g03.lel", "v": 60}]})
+    assert head.errors == ()
+    assert (batch.time.tolist(), batch.value.tolist()) == ([LAST_TIME], [60.0])
+    assert batch.reason.tolist() == [0]
+
+
+@pytest.mark.parametrize("wrong", ["now", 4_294_967_295_000, "2100-01-01T00:00:00Z"])
+def test_a_wrong_sending_time_costs_no_reading(wrong: object) -> None:
+    head, batch = take({"sent": wrong, "readings": [{"s": "dc01.dp", "v": 1}]})
     assert batch.messages.sent.tolist() == [NO_TIME]
     assert (head.sent, head.readings_accepted) == (None, 1)
     assert [error.path for error in head.errors] == ["sent"]
@@ -243,7 +262,18 @@ def test_a_null_is_no_value_and_bad_whatever_was_claimed() -> None:
 
 
 @pytest.mark.parametrize(
-    "literal", ["NaN", "Infinity", "-Infinity", "1e400", "-1e400", "1" + "0" * 400]
+    "literal",
+    [
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "1e400",
+        "-1e400",
+        "1" + "0" * 400,
+        "9" * 5000,
+        "-" + "9" * 5000,
+        "1." + "9" * 100_000 + "e999",
+    ],
 )
 def test_a_value_that_is_not_finite_is_bad_and_costs_no_other(literal: str) -> None:
     head, batch = take(
@@ -337,6 +367,48 @@ def test_a_reading_that_is_no_object_is_refused_alone(wrong: object) -> None:
     assert [(error.path, error.cause) for error in head.errors] == [("readings[0]", Cause.SHAPE)]
 
 
+# Very many refusals.
+
+
+@pytest.mark.parametrize(
+    ("payload", "count", "cause"),
+    [
+        ({"readings": [0] * 100_000}, 100_000, Cause.SHAPE),
+        ({"values": dict.fromkeys(map(str, range(20_000)), 0)}, 20_000, Cause.UNKNOWN_SENSOR),
+    ],
+    ids=["no objects", "unknown tags"],
+)
+def test_a_message_of_nothing_but_mistakes_has_few_rejections_that_count_them_all(
+    payload: dict[str, Any], count: int, cause: Cause
+) -> None:
+    head, _ = take(json.dumps(payload, separators=(",", ":")))
+    assert head.readings_accepted == 0
+    assert len(head.errors) <= MAX_ERRORS
+    assert {error.cause for error in head.errors} == {cause}
+    assert sum(error.mistakes for error in head.errors) == count
+    last = head.errors[-1]
+    assert (last.path, last.mistakes) == ("", count - len(head.errors) + 1)
+    assert last.reason.startswith(f"and {last.mistakes} more: ")
+
+
+def test_mistakes_beyond_the_named_ones_are_counted_by_cause_and_good_readings_stay() -> None:
+    nobody, unnamed, good = {"s": "nobody", "v": 1}, {"v": 1}, {"s": "dc01.dp", "v": 1}
+    head, batch = take({"sent": "now", "readings": [nobody, unnamed] * 200 + [good]})
+    assert batch.sensor.tolist() == [1]
+    assert len(head.errors) <= MAX_ERRORS
+    counted: Counter[Cause] = Counter()
+    for error in head.errors:
+        counted[error.cause] += error.mistakes
+    assert counted == {Cause.TIME: 1, Cause.UNKNOWN_SENSOR: 200, Cause.TAG: 200}
+    assert [error.path for error in head.errors[:2]] == ["sent", "readings[0].s"]
+
+
+def test_a_few_mistakes_are_each_named() -> None:
+    head, _ = take({"readings": [{"s": "nobody", "v": 1}] * 50})
+    assert [error.path for error in head.errors] == [f"readings[{k}].s" for k in range(50)]
+    assert {error.mistakes for error in head.errors} == {1}
+
+
 # Messages of which nothing can be read.
 
 
@@ -353,7 +425,7 @@ def test_a_reading_that_is_no_object_is_refused_alone(wrong: object) -> None:
         b"\xef\xbb\xbf{}",
         b"[" * 100_000,
         b'{"a":' * 40_000,
-        b'{"values": {"dc01.dp": ' + b"9" * 5000 + b"}}",
+        b'{"readings": [{"s": "dc01.dp", "v": 1}], "x": ' + b"[" * 3000 + b"]" * 3000 + b"}",
     ],
 )
 def test_what_is_no_json_is_unreadable(payload: bytes) -> None:

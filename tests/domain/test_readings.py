@@ -174,7 +174,7 @@ def test_a_message_that_makes_no_sense_is_refused(
         ("message", [-1, 0], "a message that is not there"),
         ("message", [1, 0], "messages out of order"),
         ("quality", [0, 8], "an unknown quality"),
-        ("reason", [0, 8192], "an unknown reason"),
+        ("reason", [0, 16384], "an unknown reason"),
     ],
 )
 def test_a_reading_that_makes_no_sense_is_refused(

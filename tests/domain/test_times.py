@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.wire.times import END_OF_TIME, format_time, parse_time
+from domain.wire.times import (
+    END_OF_TIME,
+    LAST_TIME,
+    format_time,
+    parse_event_time,
+    parse_time,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 times = st.integers(0, END_OF_TIME - 1)
@@ -99,6 +105,35 @@ def test_a_date_or_clock_that_does_not_exist_is_refused(wrong: str) -> None:
 def test_a_time_outside_1970_to_2099_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match="outside 1970 to 2099"):
         parse_time(wrong)
+
+
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        END_OF_TIME // 1000,
+        4_294_967_295_000,  # 32 bits of seconds, all set: a clock chip without its battery
+        10**400,
+        1e300,
+        1.7e308,
+        float("inf"),
+        "2100-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-23:59",
+    ],
+)
+def test_an_event_beyond_the_end_of_time_has_the_last_time_there_is(beyond: object) -> None:
+    assert parse_event_time(beyond) == LAST_TIME == END_OF_TIME - 1
+    assert parse_time(format_time(LAST_TIME)) == LAST_TIME
+
+
+@pytest.mark.parametrize("wrong", [-1, float("-inf"), float("nan"), "1969-12-31T23:59:59Z"])
+def test_an_event_before_1970_is_refused(wrong: object) -> None:
+    with pytest.raises(ValueError, match="outside 1970 to 2099"):
+        parse_event_time(wrong)
+
+
+@given(times)
+def test_any_other_event_has_its_own_time(time: int) -> None:
+    assert parse_event_time(format_time(time)) == time
 
 
 @pytest.mark.parametrize("wrong", [True, None, [], {}])
