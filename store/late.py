@@ -3,6 +3,9 @@
 They go through a temporary table. Per key, what is stored and what arrives make one chain in order
 of arrival; a link equal to the one before it is a duplicate and ignored; the last link is the
 current row; the links before it are kept as corrections. NaN (no usable number) equals NaN.
+
+A copy (`Reason.COPY`) may begin a chain and never goes on with one: delivered again after its
+correction, a message would take the correction back.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from domain.readings import Reason
 from store.connection import Connection
 from store.packing import COLUMNS, Rows
 
@@ -28,7 +32,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS readings_staging (
 
 # The stored row is looked up key by key (LATERAL with LIMIT keeps the planner from anything else:
 # it knows nothing of the staging table's size and might read whole partitions).
-_MERGE: Final = """
+_MERGE: Final = f"""
 WITH keys AS (
     SELECT DISTINCT ts, sensor FROM readings_staging
 ), versions AS (
@@ -39,9 +43,12 @@ WITH keys AS (
     ) r
     UNION ALL
     SELECT * FROM readings_staging
+), numbered AS (
+    SELECT *, row_number() OVER (PARTITION BY ts, sensor ORDER BY ord) AS place
+    FROM versions
 ), chain AS (
     SELECT *, lag(value) OVER (PARTITION BY ts, sensor ORDER BY ord) AS before
-    FROM versions
+    FROM numbered WHERE place = 1 OR reason & {int(Reason.COPY)} = 0
 ), links AS (
     SELECT *,
            lead(position) OVER (PARTITION BY ts, sensor ORDER BY ord) AS replaced_by
@@ -70,7 +77,7 @@ SELECT (SELECT count(*) FROM readings_staging) AS arrived,
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What became of rows: duplicates were ignored, corrections moved an earlier value aside."""
+    """What became of rows: duplicates and copies were ignored, corrections moved a value aside."""
 
     duplicates: int
     corrections: int
