@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
+
+from alerting.limits import Level
 
 Family = Literal["high", "low", "stale", "clock"]
 AlarmKind = Literal["limit", "stale", "range", "mismatch"]
@@ -21,6 +23,9 @@ AlarmState = Literal[
 ]
 Verb = Literal["acknowledge", "shelve", "unshelve", "comment", "reset"]
 ConditionState = Literal["normal", "pending", "active", "clearing"]
+
+RANK: Final[dict[str | None, int]] = {None: 0, "H": 1, "L": 1, "HH": 2, "LL": 2}
+"""How bad a level is."""
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -113,7 +118,10 @@ RefusalCode = Literal[
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator did, with the state he saw. Journalled before it is judged."""
+    """What an operator did, with the state and level he saw. Journalled before it is judged.
+
+    What is None in `seen` and `seen_level` is not compared.
+    """
 
     id: str
     """Unique; made by the caller, so that an answer can find its question."""
@@ -123,6 +131,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     """Server time, int64 µs UTC."""
     seen: AlarmState | None = None
+    seen_level: Level | None = None
     note: str = ""
     until: int | None = None
     """Shelve: end, int64 µs UTC."""

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from alerting.alarms import Alarm, AlarmKind, Family, Transition
+from alerting.alarms import RANK, Alarm, AlarmKind, Family, Transition
 from alerting.conditions import ACTIVE, CLEARING, NAMES
 from alerting.lifecycle import NO_COVER, Cover, covered, moved, returned, unshelved
 from alerting.limits import is_beyond
@@ -22,7 +22,6 @@ from domain.readings import MICROSECONDS, Reason
 
 PRIORITY: Final[dict[str, int]] = {"HH": 2, "LL": 2, "H": 3, "L": 3}
 """Orange and yellow; red is for warnings, which stand above alarms."""
-_RANK: Final[dict[str | None, int]] = {None: 0, "H": 1, "L": 1, "HH": 2, "LL": 2}
 _BEYOND: Final = int(Reason.OVER_RANGE | Reason.UNDER_RANGE)
 
 
@@ -134,7 +133,7 @@ class Judgement:
             blank = self._blank(trouble, cover, cause)
             self._record("raise", blank, moved(blank, "activate", cover), cause)
             return
-        rank, now = _RANK[trouble.level], _RANK[alarm.level]
+        rank, now = RANK[trouble.level], RANK[alarm.level]
         if alarm.active and rank == now:
             if trouble.latch and not alarm.latched:
                 self._keep(msgspec.structs.replace(alarm, latched=True))
@@ -147,7 +146,7 @@ class Judgement:
         alarm = msgspec.structs.replace(
             alarm,
             level=trouble.level,
-            highest_level=max(alarm.highest_level, trouble.level, key=_RANK.__getitem__),
+            highest_level=max(alarm.highest_level, trouble.level, key=RANK.__getitem__),
             priority=trouble.priority,
             value=cause.value if rank > now or _is_beyond(trouble, cause) else alarm.value,
             limit=trouble.limit,

@@ -18,7 +18,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from alerting.alarms import Act, Alarm, AlarmState, RefusalCode, Verb
+from alerting.alarms import RANK, Act, Alarm, AlarmState, RefusalCode, Verb
 
 Event = Literal[
     "activate",
@@ -153,12 +153,15 @@ def refused(alarm: Alarm, act: Act, max_shelf_us: int) -> RefusalCode | None:
     """Why an act is not legal now, or None.
 
     An operator who saw another state is refused, with one exception: an acknowledgement still
-    holds for an alarm that has returned meanwhile, because it still needs just that.
+    holds for an alarm that has returned meanwhile, because it still needs just that. One who saw
+    a lower level is refused always: what he answers is not what there is.
     """
     if alarm.state not in ACTS[act.verb]:
         return "already" if alarm.state in ALREADY[act.verb] else "not_allowed"
     if act.verb == "comment":
         return None
+    if act.seen_level is not None and RANK[alarm.level] > RANK[act.seen_level]:
+        return "changed"
     if act.seen not in {None, alarm.state} and not (
         act.verb == "acknowledge" and act.seen == "unacknowledged" and not alarm.active
     ):

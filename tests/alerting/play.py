@@ -118,6 +118,7 @@ class Play:
         note: str = "",
         until: float | None = None,
         seen: str | None = None,
+        seen_level: str | None = None,
         alarm: str | None = None,
     ) -> Refusal | None:
         self.position += 1
@@ -128,6 +129,7 @@ class Play:
             actor="wang",
             at=T0 + round(at * S),
             seen=seen,  # type: ignore[arg-type]
+            seen_level=seen_level,  # type: ignore[arg-type]
             note=note,
             until=None if until is None else T0 + round(until * S),
         )

@@ -108,6 +108,16 @@ def test_without_a_realarm_time_it_rests() -> None:
     assert play.told == []
 
 
+def test_an_acknowledgement_of_h_is_none_of_the_hh_it_has_become() -> None:
+    play = alarmed()
+    play.read(1, 60)
+    refusal = play.act("acknowledge", at=1.1, seen="unacknowledged", seen_level="H")
+    assert refusal is not None
+    assert (refusal.code, refusal.alarm) == ("changed", play.alarm())
+    assert play.alarm().state == "unacknowledged"
+    assert play.act("acknowledge", at=2, seen="unacknowledged", seen_level="HH") is None
+
+
 def test_a_comment_changes_nothing_but_the_story() -> None:
     play = alarmed()
     play.act("comment", at=1, note="looked at the camera")

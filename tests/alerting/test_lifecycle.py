@@ -207,6 +207,26 @@ class TestRefusals:
         alarm = returned(self.alarm, Cover())
         assert refused(alarm, deed("acknowledge", seen="unacknowledged"), HOUR) is None
 
+    @pytest.mark.parametrize("verb", ["acknowledge", "shelve"])
+    def test_an_alarm_whose_level_has_risen_since_is_not_acted_on(self, verb: Verb) -> None:
+        worse = msgspec.structs.replace(self.alarm, level="HH")
+        assert refused(worse, deed(verb, seen_level="H"), HOUR) == "changed"
+        assert refused(worse, deed(verb, seen_level="HH"), HOUR) is None
+        assert refused(worse, deed(verb), HOUR) is None
+        assert refused(self.alarm, deed(verb, seen_level="HH"), HOUR) is None
+        assert refused(worse, deed("comment", seen_level="H"), HOUR) is None
+
+    def test_an_alarm_that_rose_and_returned_meanwhile_was_not_seen(self) -> None:
+        worse = returned(msgspec.structs.replace(self.alarm, level="HH"), Cover())
+        seen_before = deed("acknowledge", seen="unacknowledged", seen_level="H")
+        assert refused(worse, seen_before, HOUR) == "changed"
+
+    def test_an_act_journalled_before_levels_were_said_is_still_read(self) -> None:
+        old = {"id": "a", "verb": "acknowledge", "alarm": "1.0", "actor": "wang", "at": NOW}
+        act = Act.from_bytes(msgspec.msgpack.encode(old))
+        assert act.seen_level is None
+        assert refused(msgspec.structs.replace(self.alarm, level="HH"), act, HOUR) is None
+
     def test_a_comment_is_welcome_whatever_was_seen(self) -> None:
         assert refused(self.alarm, deed("comment", seen="shelved"), HOUR) is None
 
