@@ -6,12 +6,13 @@ the newest of its sensor. The rules are the contract's, under "Time, lateness, r
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alerting.conditions import NEVER
+from alerting.clocks import TOLERANCE_US
+from alerting.conditions import FOREVER, NEVER
 from alerting.program import Program
 from alerting.state import Newest
 from domain.readings import NO_TIME, MessageColumns, Quality, Reason
@@ -44,7 +45,7 @@ def ages(
 ) -> NDArray[np.int64]:
     """Age of n readings, µs.
 
-    By the gateway's own clock where it said when it sent, else by ours less its steady offset. If
+    By the gateway's own clock where it said when it sent, else by ours less its offset. If
     that is out of the live window, but the plain difference of the clocks is not, the plain one
     holds: a correction must never silence.
 
@@ -53,11 +54,10 @@ def ages(
         message: of each reading, its row in `messages`.
         time: event time as given.
         reason: bits known on arrival.
-        offset: int64 (m,), steady offset or NEVER.
+        offset: int64 (m,), offset in force.
     """
-    steady = np.where(offset == NEVER, 0, offset)
     sent = messages.sent
-    now = np.where(sent != NO_TIME, sent, messages.received - steady)
+    now = np.where(sent != NO_TIME, sent, messages.received - offset)
     age = now[message] - time
     unclocked = (reason & Reason.NO_DEVICE_TIME) != 0
     doubted = unclocked | (age < FUTURE_US) | (age > OLD_US)
@@ -107,15 +107,55 @@ def worth(
     return value, quality, reason
 
 
+class Latest(NamedTuple):
+    """The latest time a reading of m messages can have, by our clock and by the gateway's.
+
+    Attributes:
+        near, far: int64 (m,), the earlier and the later of the two.
+    """
+
+    near: NDArray[np.int64]
+    far: NDArray[np.int64]
+
+    def of(
+        self, message: NDArray[np.int32] | NDArray[np.intp], time: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """What n readings must not find ahead of them: the first that they do not exceed.
+
+        A reading that itself exceeds both says nothing of others.
+        """
+        far = np.where(time <= self.far[message], self.far[message], FOREVER)
+        return np.where(time <= self.near[message], self.near[message], far)
+
+
+def latest_times(messages: MessageColumns, offset: NDArray[np.int64]) -> Latest:
+    """`offset`: int64 (m,), in force."""
+    now = messages.received + TOLERANCE_US
+    return Latest(now - np.maximum(offset, 0), now - np.minimum(offset, 0))
+
+
+class Lapse(NamedTuple):
+    """A live reading found a newest time of its sensor that cannot have been; it is void now."""
+
+    row: int
+    """Of the reading."""
+    latest: int
+    """What is later than this is void with it, µs."""
+    by: int
+    """How far the void time lies after the reading's, µs."""
+
+
 def order(
     newest: Newest,
     row: NDArray[np.intp],
     time: NDArray[np.int64],
     value: NDArray[np.float64],
+    message: NDArray[np.int32],
+    latest: Latest,
     *,
     candidate: NDArray[np.bool_],
     kept: NDArray[np.bool_],
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.uint16]]:
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.uint16], list[Lapse]]:
     """Which of n readings are live, which are fresh, and why the others are not live.
 
     Args:
@@ -123,13 +163,16 @@ def order(
         row: of each reading's sensor.
         time: event time as given.
         value: as given.
+        message: of each reading, its row in `latest`.
+        latest: the latest times there can be.
         candidate: young enough to be judged live.
         kept: to be stored.
 
     Returns:
-        live: a candidate newer than every candidate of its sensor before it.
+        live: a candidate newer than every candidate of its sensor before it, void ones left out.
         fresh: kept, and newer than everything of its sensor kept before it.
         why: uint16, DUPLICATE, CORRECTION or STRAGGLER for a candidate that is not live.
+        lapses: in arrival order.
     """
     count = len(row)
     place = np.arange(count)
@@ -155,6 +198,17 @@ def order(
         live, before, kept_before = alive[back], ahead[back], kept_ahead[back]
         last = predecessor[back]
     fresh = kept & (time > kept_before)
+    lapses: list[Lapse] = []
+    doubted = np.flatnonzero(candidate & (before > latest.near[message]))
+    if len(doubted):
+        void = before[doubted] > latest.of(message[doubted], time[doubted])
+        if void.any():
+            # Up to its first void time what was found for a sensor is right; hence all of it anew.
+            walked = np.zeros(len(newest.time), np.bool_)
+            walked[row[doubted[void]]] = True
+            index = np.flatnonzero(walked[row] & candidate)
+            highest = latest.of(message[index], time[index])
+            lapses = _walk(newest, row, time, value, index, highest, _Found(live, before, last))
     why = np.zeros(count, np.uint16)
     if not np.array_equal(live, candidate):
         idle = candidate & ~live
@@ -162,7 +216,43 @@ def order(
         why[idle & (time < before)] = Reason.STRAGGLER
         why[idle & (time == before)] = Reason.CORRECTION
         why[idle & (time == before) & same] = Reason.DUPLICATE
-    return live, fresh, why
+    return live, fresh, why, lapses
+
+
+class _Found(NamedTuple):
+    """Of n readings: whether they are live, and time and value of the newest before them."""
+
+    live: NDArray[np.bool_]
+    before: NDArray[np.int64]
+    last: NDArray[np.float64]
+
+
+def _walk(
+    newest: Newest,
+    row: NDArray[np.intp],
+    time: NDArray[np.int64],
+    value: NDArray[np.float64],
+    index: NDArray[np.intp],
+    latest: NDArray[np.int64],
+    found: _Found,
+) -> list[Lapse]:
+    """The readings at `index` one by one; writes what they found."""
+    lapses: list[Lapse] = []
+    known: dict[int, tuple[int, float]] = {}
+    columns = (column.tolist() for column in (index, row[index], time[index], value[index], latest))
+    for k, sensor, t, v, highest in zip(*columns, strict=True):
+        ahead, before_it = known.get(sensor) or (
+            int(newest.time[sensor]),
+            float(newest.value[sensor]),
+        )
+        found.before[k], found.last[k] = ahead, before_it
+        void = ahead > highest
+        found.live[k] = void or t > ahead
+        if void:
+            lapses.append(Lapse(k, highest, ahead - t))
+        if found.live[k]:
+            known[sensor] = t, v
+    return lapses
 
 
 def _group_begin(sorted_rows: NDArray[np.intp]) -> NDArray[np.intp]:

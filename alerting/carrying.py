@@ -1,9 +1,11 @@
 """From one program to the next, without losing what is under way.
 
 A condition is known by its sensor and level. An unchanged limit keeps its machine, pending clock
-included. A changed one starts a pending delay anew, but an active one stays active until a good
-reading, judged by the new limit, says otherwise: an edit must never silence by itself. A limit
-that is gone takes its condition with it; a sensor or gateway that is gone closes its alarms.
+included. Under a changed one a pending delay goes on if the newest value exceeds it too (from its
+begin, or from the newest reading where the set-point has moved), and an active condition stays
+active until a good reading says otherwise: an edit must never silence by itself. A limit that is
+gone takes its condition with it; a sensor or gateway that is gone closes its alarms. A latch that
+is given holds what is active already; one that is taken away releases nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.alarms import Family
-from alerting.conditions import ACTIVE, CLEARING, NORMAL, windows
+from alerting.conditions import ACTIVE, CLEARING, NORMAL, PENDING, is_exceeded, windows
 from alerting.judgement import Cause, Judgement
 from alerting.lifecycle import Cover
 from alerting.outcome import Outcome
@@ -49,6 +51,7 @@ def carry_over(
         gateways=_carried(state.gateways, empty.gateways, was_gateway[now_gateway], now_gateway),
         listened=state.listened,
         listening=state.listening,
+        deaf=state.deaf,
         alarms=state.alarms,
         open=state.open,
     )
@@ -105,21 +108,43 @@ def _move_conditions(
     same = old.present[:, was] & new.present[:, now]
     for name in ("setpoint", "release", "on_delay", "off_delay"):
         same &= getattr(old, name)[:, was] == getattr(new, name)[:, now]
-    touched = ~same & (conditions.state[:, now] != NORMAL)
-    for place in np.flatnonzero(touched.any(axis=0)).tolist():
+    state = conditions.state[:, now]
+    touched = ~same & (state != NORMAL)
+    # What is active is settled even if nothing of it was touched: its latch may have been.
+    lively = touched | (state == ACTIVE) | (state == CLEARING)
+    for place in np.flatnonzero(lively.any(axis=0)).tolist():
         row = int(now[place])
         families: list[Family] = []
-        for slot in np.flatnonzero(touched[:, place]).tolist():
-            before = int(conditions.state[slot, row])
-            stays = bool(new.present[slot, row]) and before in {ACTIVE, CLEARING}
-            after = ACTIVE if stays else NORMAL
-            conditions.state[slot, row] = after
-            if after != before:
-                limit = float(old.setpoint[slot, was[place]])
-                work.condition(row, slot, before, after, cause, limit)
+        for slot in np.flatnonzero(lively[:, place]).tolist():
+            if touched[slot, place]:
+                setpoint = float(old.setpoint[slot, was[place]])
+                before = int(conditions.state[slot, row])
+                after = _move_condition(work, row, slot, setpoint)
+                if after != before:
+                    work.condition(row, slot, before, after, cause, setpoint)
             families.append("high" if slot < 2 else "low")
         for family in dict.fromkeys(families):
             work.settle(row, family, cause)
+
+
+def _move_condition(work: Judgement, row: int, slot: int, setpoint: float) -> int:
+    """Move a condition that is not normal to its changed limit; returns the state it is in then.
+
+    Args:
+        setpoint: of the limit until now.
+    """
+    new, conditions, newest = work.program, work.draft.own_conditions(), work.draft.newest
+    after = NORMAL
+    if new.present[slot, row]:
+        now = float(new.setpoint[slot, row])
+        if conditions.state[slot, row] != PENDING:
+            after = ACTIVE
+        elif is_exceeded(slot, float(newest.held[row]), now):
+            after = PENDING
+            if now != setpoint:
+                conditions.since[slot, row] = newest.time[row]
+    conditions.state[slot, row] = after
+    return after
 
 
 def _move_covers(work: Judgement, old: Program, cause: Cause) -> None:

@@ -13,7 +13,7 @@ from domain.readings import Reason
 
 PRIORITY: Final = 3
 CALM_US: Final = 60_000_000
-"""No reading from the future for this long before the alarm may clear."""
+"""Nothing from the future for this long before the alarm may clear."""
 
 
 def _trouble(work: Judgement, row: int, limit_us: int) -> Trouble:
@@ -42,12 +42,19 @@ def judge_clock(work: Judgement, row: int, offset: int, received: int) -> None:
 
 def note_future(work: Judgement, row: int, age: int, received: int) -> None:
     """A reading came from the future: its gateway's clock is wrong, whatever the offset."""
-    gateways = work.draft.own_gateways()
-    gateways.future[row] = received
-    if gateways.wrong[row]:
-        return
-    gateways.wrong[row] = True
     cause = Cause(received, received, seconds(age), int(Reason.FUTURE))
-    trouble = _trouble(work, row, -FUTURE_US)
-    work.silence(trouble, "normal", "active", cause)
-    work.activate(trouble, NO_COVER, cause)
+    _note(work, row, _trouble(work, row, -FUTURE_US), cause)
+
+
+def note_ahead(work: Judgement, row: int, lead: int, received: int) -> None:
+    """A message was sent in the future. Its readings are judged by that clock; it rings at once."""
+    _note(work, row, _trouble(work, row, TOLERANCE_US), Cause(received, received, seconds(-lead)))
+
+
+def _note(work: Judgement, row: int, trouble: Trouble, cause: Cause) -> None:
+    gateways = work.draft.own_gateways()
+    gateways.future[row] = cause.decided
+    if not gateways.wrong[row]:
+        gateways.wrong[row] = True
+        work.silence(trouble, "normal", "active", cause)
+        work.activate(trouble, NO_COVER, cause)

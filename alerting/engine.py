@@ -11,23 +11,34 @@ says what is judged and why; this file is the order in which it happens.
 the work on a batch is of two kinds. What every reading needs is done for whole columns, and is
 per sensor either independent of the other readings or a running maximum. What changes something
 is done one by one, in arrival order: a message of a silent gateway, a clock sample that matters,
-a reading outside its sensor's window. A set-back clock cuts the batch, which by the law is free.
+a reading outside its sensor's window, or one that finds a void time ahead of it.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from math import isfinite
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alerting.alarms import Act, Refusal
-from alerting.arrival import AT_WORK, FUTURE_US, JUDGED, LATE_US, OLD_US, ages, order, worth
-from alerting.clock_alarms import judge_clock, note_future
-from alerting.clocks import TOLERANCE_US, Clocks, SetBack, observe_clocks
-from alerting.conditions import ACTIVE, FOREVER, NEVER, PENDING
+from alerting.arrival import (
+    AT_WORK,
+    FUTURE_US,
+    JUDGED,
+    LATE_US,
+    OLD_US,
+    Lapse,
+    Latest,
+    ages,
+    latest_times,
+    order,
+    worth,
+)
+from alerting.clock_alarms import judge_clock, note_ahead, note_future
+from alerting.clocks import TOLERANCE_US, Clocks, observe_clocks
+from alerting.conditions import ACTIVE, FOREVER, PENDING
 from alerting.judgement import Cause, Judgement
 from alerting.lifecycle import NO_COVER, acted, moved, refused, unshelved
 from alerting.outcome import Outcome, Verdict
@@ -37,6 +48,9 @@ from alerting.silence import end_gateway_silence, notice_silence
 from alerting.state import Draft, State
 from domain.entries import Tick
 from domain.readings import MICROSECONDS, ReadingBatch, Reason
+
+DEAF_US: Final = 60_000_000
+"""A delay waits no longer than this for ingest to be connected and caught up again."""
 
 
 def step(
@@ -92,12 +106,7 @@ def advance(program: Program, draft: Draft, batch: ReadingBatch, position: int) 
         age=age,
     )
     _hear(draft, clocks.row)
-    cuts = [0, *(slip.message for slip in clocks.set_back), len(batch.messages)]
-    slips = (None, *clocks.set_back)
-    for (begin, end), slip in zip(pairwise(cuts), slips, strict=True):
-        if slip is not None:
-            _set_back(program, draft, slip)
-        _judge_messages(work, batch, clocks, verdict, begin, end)
+    _judge_messages(work, batch, clocks, verdict)
     return work.outcome(verdict)
 
 
@@ -107,31 +116,16 @@ def _hear(draft: Draft, row: NDArray[np.intp]) -> None:
         draft.own_gateways().heard[row[row >= 0]] = draft.listened
 
 
-def _set_back(program: Program, draft: Draft, slip: SetBack) -> None:
-    """Move what is remembered of a gateway's sensors into its new clock."""
-    rows = np.flatnonzero(program.sensor_gateway == slip.gateway)
-    newest, conditions = draft.own_newest(), draft.own_conditions()
-    read = rows[newest.time[rows] != NEVER]
-    newest.time[read] -= slip.by
-    conditions.since[:, rows] -= slip.by
-    until = conditions.until[rows]
-    timed = rows[(until != FOREVER) & (until != NEVER)]
-    conditions.until[timed] -= slip.by
-
-
-def _judge_messages(
-    work: Judgement, batch: ReadingBatch, clocks: Clocks, verdict: Verdict, begin: int, end: int
-) -> None:
-    """Judge the messages [begin, end) of a batch and the readings in them."""
-    first, last = np.searchsorted(batch.message, (begin, end)).tolist()
-    part = _Part(work, batch, verdict, first, last)
-    events = part.take_readings()
-    events += _messages_that_matter(work, batch, clocks, part.future, begin, end)
-    events += _first_of_message(batch, clocks, part.future)
+def _judge_messages(work: Judgement, batch: ReadingBatch, clocks: Clocks, verdict: Verdict) -> None:
+    """Judge the messages of a batch and the readings in them."""
+    readings = _Readings(work, batch, verdict, latest_times(batch.messages, clocks.offset))
+    events = readings.take()
+    events += _messages_that_matter(work, batch, clocks, readings.future)
+    events += _first_of_message(batch, clocks, readings.future)
     received = batch.messages.received
     for _, what, index in sorted(events):
         if what == _READING:
-            part.judge(index)
+            readings.judge(index)
             continue
         message = index if what == _MESSAGE else int(batch.message[index])
         gateway, at = int(clocks.row[message]), int(received[message])
@@ -140,7 +134,9 @@ def _judge_messages(
             continue
         if work.draft.gateways.stale[gateway]:
             end_gateway_silence(work, gateway, at)
-        if clocks.sampled[message] and clocks.offset[message] != NEVER:
+        if clocks.lead[message] > -FUTURE_US:
+            note_ahead(work, gateway, int(clocks.lead[message]), at)
+        if clocks.steady[message]:
             judge_clock(work, gateway, int(clocks.offset[message]), at)
 
 
@@ -150,27 +146,21 @@ _Event = tuple[int, int, int]
 
 
 def _messages_that_matter(
-    work: Judgement,
-    batch: ReadingBatch,
-    clocks: Clocks,
-    future: NDArray[np.intp],
-    begin: int,
-    end: int,
+    work: Judgement, batch: ReadingBatch, clocks: Clocks, future: NDArray[np.intp]
 ) -> list[_Event]:
     """Messages that may end a silence or move a clock alarm."""
     gateways = work.draft.gateways
-    row = clocks.row[begin:end]
+    row, steady = clocks.row, clocks.steady
     known = row >= 0
+    ahead = known & (clocks.lead > -FUTURE_US)
     suspect = gateways.wrong.copy()
-    owner = clocks.row[batch.message[future]]
+    owner = row[batch.message[future]]
     suspect[owner[owner >= 0]] = True
-    offset = clocks.offset[begin:end]
-    steady = clocks.sampled[begin:end] & (offset != NEVER)
     # One that goes wrong in this very batch may be right again before its end.
-    suspect[row[steady & (np.abs(np.where(steady, offset, 0)) > TOLERANCE_US)]] = True
-    matters = np.zeros(end - begin, np.bool_)
-    matters[known] = gateways.stale[row[known]] | (steady[known] & suspect[row[known]])
-    chosen = np.flatnonzero(matters) + begin
+    suspect[row[ahead | (steady & (np.abs(clocks.offset) > TOLERANCE_US))]] = True
+    matters = ahead.copy()
+    matters[known] |= gateways.stale[row[known]] | (steady[known] & suspect[row[known]])
+    chosen = np.flatnonzero(matters)
     place = np.searchsorted(batch.message, chosen)
     return [(p, _MESSAGE, m) for p, m in zip(place.tolist(), chosen.tolist(), strict=True)]
 
@@ -191,7 +181,7 @@ class _Known(NamedTuple):
     """Live readings of known sensors, as columns of one length."""
 
     place: NDArray[np.intp]
-    """In the batch."""
+    """In the batch, ascending."""
     row: NDArray[np.intp]
     """Of the sensor."""
     time: NDArray[np.int64]
@@ -200,42 +190,40 @@ class _Known(NamedTuple):
     quality: NDArray[np.uint8]
 
 
-class _Part:
-    """The readings [first, last) of a batch."""
+class _Readings:
+    """The readings of a batch."""
 
     def __init__(
-        self, work: Judgement, batch: ReadingBatch, verdict: Verdict, first: int, last: int
+        self, work: Judgement, batch: ReadingBatch, verdict: Verdict, latest: Latest
     ) -> None:
         self._work = work
         self._batch = batch
         self._verdict = verdict
-        self._first = first
-        self._last = last
+        self._latest = latest
         self.future: NDArray[np.intp] = np.empty(0, np.intp)
         """Places of the readings from the future."""
         self._lookup: dict[int, tuple[int, float, int]] = {}
+        self._lapses: dict[int, Lapse] = {}
 
-    def take_readings(self) -> list[_Event]:
+    def take(self) -> list[_Event]:
         """Decide what each reading counts for, keep the newest, and find what needs a look."""
-        batch, verdict, program = self._batch, self._verdict, self._work.program
-        part = slice(self._first, self._last)
-        age, reason = verdict.age[part], verdict.reason[part]
+        batch, age, reason = self._batch, self._verdict.age, self._verdict.reason
         future = age < FUTURE_US
         history = age > OLD_US
-        history |= batch.messages.backfill[batch.message[part]]
+        history |= batch.messages.backfill[batch.message]
         history |= (reason & Reason.HISTORICAL) != 0
         history &= ~future
         reason[future] |= np.uint16(Reason.FUTURE)
         reason[history] |= np.uint16(Reason.HISTORICAL)
         reason[(age > LATE_US) & ~history & ~future] |= np.uint16(Reason.LATE)
-        self.future = np.flatnonzero(future) + self._first
-        row = program.sensors.rows(batch.sensor[part])
+        self.future = np.flatnonzero(future)
+        row = self._work.program.sensors.rows(batch.sensor)
         known = row >= 0
         if known.all():
-            return self._take_known(part, row, ~future, ~(future | history))
+            return self._take_known(slice(None), row, ~future, ~(future | history))
         chosen = np.flatnonzero(known)
         kept = ~future[chosen]
-        return self._take_known(chosen + self._first, row[chosen], kept, kept & ~history[chosen])
+        return self._take_known(chosen, row[chosen], kept, kept & ~history[chosen])
 
     def _take_known(
         self,
@@ -245,11 +233,13 @@ class _Part:
         candidate: NDArray[np.bool_],
     ) -> list[_Event]:
         batch, verdict, draft = self._batch, self._verdict, self._work.draft
-        time, raw = batch.time[chosen], batch.value[chosen]
+        time, raw, message = batch.time[chosen], batch.value[chosen], batch.message[chosen]
         value, quality, reason = worth(
             self._work.program, row, raw, verdict.quality[chosen], verdict.reason[chosen]
         )
-        live, fresh, why = order(draft.newest, row, time, raw, candidate=candidate, kept=kept)
+        live, fresh, why, lapses = order(
+            draft.newest, row, time, raw, message, self._latest, candidate=candidate, kept=kept
+        )
         verdict.quality[chosen] = quality
         verdict.reason[chosen] = reason | why
         verdict.kept[chosen] = kept
@@ -257,7 +247,8 @@ class _Part:
         verdict.fresh[chosen] = fresh
         newest = draft.own_newest()
         newest.kept[row[fresh]] = time[fresh]
-        place = np.arange(self._first, self._last) if isinstance(chosen, slice) else chosen
+        place = np.arange(len(row)) if isinstance(chosen, slice) else chosen
+        self._lapses = {int(place[lapse.row]): lapse for lapse in lapses}
         if not live.all():
             place, row, time = place[live], row[live], time[live]
             value, raw, quality = value[live], raw[live], quality[live]
@@ -284,6 +275,8 @@ class _Part:
         outside |= live.time >= until
         if not judged.all():
             outside |= AT_WORK[live.quality] & (until != FOREVER)
+        if self._lapses:
+            outside[np.searchsorted(live.place, list(self._lapses))] = True
         found = np.flatnonzero(outside)
         if not len(found):
             return []
@@ -312,9 +305,18 @@ class _Part:
         row, value, quality = self._lookup[place]
         received = int(batch.messages.received[batch.message[place]])
         reason = int(verdict.reason[place])
+        if place in self._lapses:
+            self._move_delays(row, self._lapses[place])
         number = value if isfinite(value) else None
         cause = Cause(int(batch.time[place]), received, number, reason)
         judge_reading(self._work, row, value, quality, cause)
+
+    def _move_delays(self, row: int, lapse: Lapse) -> None:
+        """Delays that began in a void time have begun as long ago in the true one."""
+        conditions = self._work.draft.own_conditions()
+        since = conditions.since[:, row]
+        since[since > lapse.latest] -= lapse.by
+        rest(self._work.program, conditions, row)
 
 
 # -- ticks ---------------------------------------------------------------------------------------
@@ -323,8 +325,10 @@ class _Part:
 def advance_tick(program: Program, draft: Draft, tick: Tick, position: int) -> Outcome:
     """`tick`, written into a draft."""
     work = Judgement(program, draft, position)
-    _end_delays(work, tick.now)
     draft.listening = tick.listening
+    draft.deaf = 0 if tick.listening else draft.deaf + MICROSECONDS
+    if tick.listening or draft.deaf >= DEAF_US:
+        _end_delays(work, tick.now)
     if tick.listening:
         draft.listened += MICROSECONDS
         notice_silence(work, tick.now)
@@ -333,7 +337,11 @@ def advance_tick(program: Program, draft: Draft, tick: Tick, position: int) -> O
 
 
 def _end_delays(work: Judgement, now: int) -> None:
-    """On-delays that ended while nothing came: the last value that could be judged holds."""
+    """On-delays that ended while nothing came: the last value that could be judged holds.
+
+    Asked only while ingest listens, because a reading that ends the delay otherwise may be on its
+    way to us; but after `DEAF_US` of not listening no longer waited for.
+    """
     conditions = work.draft.conditions
     rows, slots = np.nonzero(conditions.state.T == PENDING)
     if not len(rows):

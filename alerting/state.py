@@ -85,9 +85,9 @@ class Gateways:
         spoke: listened clock when it ended its last silence, or NEVER.
         stale: silent too long.
         wrong: its clock alarm is active.
-        future: server time of the newest reading from the future, or NEVER.
+        future: server time of the newest reading or message from the future, or NEVER.
         offset: steady clock offset (server minus gateway), or NEVER while it is not steady.
-        regime: the last steady offset there was, or NEVER.
+        regime: the last steady offset there was, the one in force; NEVER before any.
         sample, sampled: (g, SAMPLES), offset and receive time of each sample, newest last.
         samples: int64, how many of them there are.
     """
@@ -114,6 +114,7 @@ class _Saved(msgspec.Struct, frozen=True):
     conditions: dict[str, bytes]
     gateways: dict[str, bytes]
     alarms: list[Alarm]
+    deaf: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +126,7 @@ class State:
         gateway: int32 (g,), numbers in the order of the gateways' columns.
         listened: µs in which ingest was listening, ever.
         listening: the last tick said that it is; True before any tick.
+        deaf: µs that ticks have said it is not, without one between that said it is.
         alarms: the open ones by id, oldest first.
         open: id of the open alarm of each target.
     """
@@ -136,6 +138,7 @@ class State:
     gateways: Gateways
     listened: int
     listening: bool
+    deaf: int
     alarms: Mapping[str, Alarm]
     open: Mapping[Target, str]
 
@@ -147,6 +150,7 @@ class State:
             gateway=self.gateway.tobytes(),
             listened=self.listened,
             listening=self.listening,
+            deaf=self.deaf,
             newest=_to_bytes(self.newest),
             conditions=_to_bytes(self.conditions, leave_out=_WINDOW),
             gateways=_to_bytes(self.gateways),
@@ -181,6 +185,7 @@ class State:
             gateways=_from_bytes(saved.gateways, empty.gateways),
             listened=saved.listened,
             listening=saved.listening,
+            deaf=saved.deaf,
             alarms={alarm.id: alarm for alarm in saved.alarms},
             open={target_of(a.sensor, a.gateway, a.family): a.id for a in saved.alarms},
         )
@@ -254,6 +259,7 @@ def initial_state(program: Program, *, listened: int = 0) -> State:
         gateways=gateways,
         listened=listened,
         listening=True,
+        deaf=0,
         alarms={},
         open={},
     )
@@ -271,6 +277,7 @@ class Draft:
         "_owned",
         "alarms",
         "conditions",
+        "deaf",
         "gateways",
         "listened",
         "listening",
@@ -285,6 +292,7 @@ class Draft:
         self.gateways = state.gateways
         self.listened = state.listened
         self.listening = state.listening
+        self.deaf = state.deaf
         self.alarms: dict[str, Alarm] = state.alarms  # type: ignore[assignment]  # copied by `put`
         self.open: dict[Target, str] = state.open  # type: ignore[assignment]
         self._owned: set[str] = set()
@@ -300,6 +308,7 @@ class Draft:
             gateways=self.gateways,
             listened=self.listened,
             listening=self.listening,
+            deaf=self.deaf,
             alarms=self.alarms,
             open=self.open,
         )

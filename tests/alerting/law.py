@@ -92,6 +92,7 @@ def act_of(deed: Deed, alarms: list[str]) -> Act:
         actor="wang",
         at=deed.at,
         seen=deed.seen,  # type: ignore[arg-type]
+        seen_level=deed.seen_level,
         note=deed.note,
         until=deed.until,
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from statistics import median_high, median_low
 from typing import Any
 
 from alerting import Act, Configuration, GatewaySpec, Limit, SensorSpec, Transition
@@ -68,6 +67,7 @@ class Reference:
         self.configuration = configuration
         self.listened = 0
         self.listening = True
+        self.deaf = 0
         self.sensors = {
             number: Sensor(spec, 0, {limit.level: ("normal", 0) for limit in spec.limits})
             for number, spec in sorted(configuration.sensors.items())
@@ -93,6 +93,9 @@ class Reference:
                 at = (message.received, message.received, None, 0)
                 self.flat("stale", "active", None, message.gateway, gateway.spec.silence_us / S, at)
                 self.release(None, message.gateway, "stale", at)
+            lead = message.sent - message.received + min(gateway.regime or 0, 0)
+            if message.sent != NO_TIME and lead > 300 * S:
+                self.from_the_future(gateway, message, 30.0, -lead, 0)
             if sampled and gateway.offset is not None:
                 self.judge_offset(gateway, message)
         for reading in message.readings:
@@ -110,29 +113,23 @@ class Reference:
             return False
         gateway.samples.append((message.received - clock, message.received))
         del gateway.samples[:-20]
-        suffix: list[tuple[int, int]] = []
-        for sample in reversed(gateway.samples):
-            offsets = [offset for offset, _ in [*suffix, sample]]
-            if max(offsets) - min(offsets) > 5 * S:
-                break
-            suffix.append(sample)
-        gateway.offset = None
-        if len(suffix) >= 2 and suffix[0][1] - suffix[-1][1] >= 10 * S:
-            offsets = [offset for offset, _ in suffix]
-            gateway.offset = (median_low(offsets) + median_high(offsets)) // 2
-            slip = 0 if gateway.regime is None else gateway.offset - gateway.regime
-            if slip > 30 * S:
-                self.set_back(message.gateway, slip)
+        gateway.offset = self.steady(gateway.samples[::-1])
+        if gateway.offset is not None:
             gateway.regime = gateway.offset
         return True
 
-    def set_back(self, number: int, slip: int) -> None:
-        for sensor in self.sensors.values():
-            if sensor.spec.gateway == number:
-                if sensor.time is not None:
-                    sensor.time -= slip
-                for level, (state, since) in sensor.conditions.items():
-                    sensor.conditions[level] = (state, since - slip)
+    def steady(self, samples: list[tuple[int, int]]) -> int | None:
+        """The least of the newest samples that agree; newest first."""
+        spread, span = {}, {}
+        for n in range(2, len(samples) + 1):
+            offsets = [offset for offset, _ in samples[:n]]
+            spread[n] = max(offsets) - min(offsets)
+            span[n] = samples[0][1] - samples[n - 1][1]
+        close = max((n for n in spread if spread[n] <= 5 * S), default=None)
+        if close is None or span[close] < 10 * S:
+            wide = [n for n in spread if span[n] >= 10 * S and spread[n] <= 60 * S]
+            close = max((n for n in wide if spread[n] <= span[n] // 2), default=None)
+        return None if close is None else min(offset for offset, _ in samples[:close])
 
     def judge_offset(self, gateway: Gateway, message: Message) -> None:
         assert gateway.offset is not None
@@ -148,17 +145,27 @@ class Reference:
             self.flat("mismatch", "active", None, message.gateway, 30.0, at)
             self.release(None, message.gateway, "clock", at)
 
+    def from_the_future(
+        self, gateway: Gateway, message: Message, limit: float, age: int, reason: int
+    ) -> None:
+        gateway.future = message.received
+        if not gateway.wrong:
+            gateway.wrong = True
+            at = (message.received, message.received, age / S, reason)
+            self.flat("mismatch", "normal", None, message.gateway, limit, at)
+            self.activate(None, message.gateway, "clock", None, limit, at, latch=False)
+
     # -- readings ---------------------------------------------------------------------------------
 
     def reading(self, message: Message, gateway: Gateway | None, reading: Reading) -> None:
         plain = message.received - reading.time
+        offset = 0 if gateway is None or gateway.regime is None else gateway.regime
         if reading.reason & Reason.NO_DEVICE_TIME:
             age = plain
         elif message.sent != NO_TIME:
             age = message.sent - reading.time
         else:
-            steady = 0 if gateway is None or gateway.offset is None else gateway.offset
-            age = message.received - steady - reading.time
+            age = message.received - offset - reading.time
         if not -300 * S <= age <= 900 * S and -300 * S <= plain <= 900 * S:
             age = plain
         reason, quality, value = reading.reason, reading.quality, reading.value
@@ -168,12 +175,7 @@ class Reference:
         if age < -300 * S:
             self.verdicts.append((quality, reason | Reason.FUTURE, False, False, False, age))
             if gateway is not None:
-                gateway.future = message.received
-                if not gateway.wrong:
-                    gateway.wrong = True
-                    at = (message.received, message.received, age / S, int(Reason.FUTURE))
-                    self.flat("mismatch", "normal", None, message.gateway, 300.0, at)
-                    self.activate(None, message.gateway, "clock", None, 300.0, at, latch=False)
+                self.from_the_future(gateway, message, 300.0, age, int(Reason.FUTURE))
             return
         history = age > 900 * S or message.backfill or bool(reason & Reason.HISTORICAL)
         if history:
@@ -186,7 +188,11 @@ class Reference:
         fresh = sensor.kept is None or reading.time > sensor.kept
         if fresh:
             sensor.kept = reading.time
-        live = not history and (sensor.time is None or reading.time > sensor.time)
+        now = message.received + 30 * S
+        likely = [latest for latest in (now, now - offset) if reading.time <= latest]
+        impossible = bool(likely) and sensor.time is not None and sensor.time > min(likely)
+        newer = sensor.time is None or reading.time > sensor.time
+        live = not history and (newer or impossible)
         if not history and not live:
             assert sensor.time is not None
             if reading.time < sensor.time:
@@ -199,6 +205,12 @@ class Reference:
                 reason |= Reason.CORRECTION
         self.verdicts.append((quality, reason, True, live, fresh, age))
         if live:
+            if impossible:
+                assert sensor.time is not None
+                void = sensor.time - reading.time
+                for level, (state, since) in sensor.conditions.items():
+                    begun = since - void if since > min(likely) else since
+                    sensor.conditions[level] = (state, begun)
             sensor.time, sensor.value = reading.time, reading.value
             sensor.received, sensor.heard = message.received, self.listened
             number = value if math.isfinite(value) else None
@@ -328,6 +340,16 @@ class Reference:
         return max(3 * sensor.spec.period_us, 300 * S)
 
     def tick(self, now: int, *, listening: bool) -> None:
+        self.deaf = 0 if listening else self.deaf + S
+        if listening or self.deaf >= 60 * S:
+            self.end_delays(now)
+        self.listening = listening
+        if listening:
+            self.listened += S
+            self.notice_silence(now)
+        self.end_shelves(now)
+
+    def end_delays(self, now: int) -> None:
         for sensor in self.sensors.values():
             for level in ("HH", "H", "L", "LL"):
                 state, since = sensor.conditions.get(level, ("normal", 0))
@@ -341,10 +363,8 @@ class Reference:
                     held = (began, now, sensor.held, 0)
                     self.moved(sensor, limit, "pending", "active", held)
                     self.settle(sensor, "high" if level in {"HH", "H"} else "low", held)
-        self.listening = listening
-        if listening:
-            self.listened += S
-            self.notice_silence(now)
+
+    def end_shelves(self, now: int) -> None:
         for alarm in list(self.alarms.values()):
             at = (now, now, None, 0)
             if alarm["until"] is not None and now >= alarm["until"]:
@@ -508,6 +528,9 @@ class Reference:
             eased = act.seen == "unacknowledged" and not alarm["active"]
             if act.verb != "acknowledge" or not eased:
                 return "changed"
+        worse = act.seen_level in {"H", "L"} and alarm["level"] in {"HH", "LL"}
+        if act.verb != "comment" and worse:
+            return "changed"
         if act.verb == "shelve":
             if not act.note:
                 return "reason_required"

@@ -13,7 +13,7 @@ from random import Random
 
 import numpy as np
 
-from alerting import Configuration, GatewaySpec, Limit, SensorSpec, Timing, Verb
+from alerting import Configuration, GatewaySpec, Level, Limit, SensorSpec, Timing, Verb
 from domain.readings import NO_TIME, MessageColumns, Quality, ReadingBatch, Reason
 from tests.alerting.reference import Message, Reading, S
 
@@ -38,6 +38,7 @@ class Deed:
     note: str
     until: int | None
     seen: str | None
+    seen_level: Level | None
 
 
 Event = Message | Second | Deed
@@ -93,7 +94,7 @@ class Stream:
         random = self.random
         choice = random.random()
         if choice < 0.62:
-            self.now += random.choice((0, 10_000, 400_000, S, 3 * S, 11 * S))
+            self.now += random.choice((0, 0, 10_000, 400_000, S, S, 3 * S, 11 * S, -1_100_000))
             return [self.message()]
         if choice < 0.86:
             return [self.second()]
@@ -125,12 +126,16 @@ class Stream:
             note=random.choice(("checked", "checked", "")),
             until=None if until is None else self.now + until * S,
             seen=random.choice((None, None, "unacknowledged", "acknowledged")),
+            seen_level=random.choice((None, "H", "HH", "L", "LL")),
         )
 
     def message(self) -> Message:
         random = self.random
         gateway = random.choice((1, 1, 2, 2, 9))
         clock = self.now - self.clock[gateway] - random.choice((0, 0, 1000, S // 2, 4 * S))
+        if random.random() < 0.08:
+            # For this one message the clock stands elsewhere.
+            clock += random.choice((29, 31, 61, 290, 301, 28_800, 300_000_000, -40)) * S
         sends = self.sends[gateway] != (random.random() < 0.05)
         backfill = random.random() < 0.05
         owned = [n for n, spec in self.configuration.sensors.items() if spec.gateway == gateway]

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from alerting import Configuration, SensorSpec, Transition, carry_over, compile_program
+from alerting import Configuration, Limit, SensorSpec, Transition, carry_over, compile_program
 from tests.alerting.play import T0, Play, S, high, high_high, low, sensor, short
 
 
@@ -47,15 +47,41 @@ def test_another_source_or_latch_is_not_another_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    "changed",
-    [high(26, on_delay_us=10 * S), high(deadband=1, on_delay_us=10 * S), high(on_delay_us=11 * S)],
+    ("changed", "rings_at"),
+    [
+        (high(deadband=1, on_delay_us=30 * S), 30),
+        (high(on_delay_us=30 * S, off_delay_us=5 * S), 30),
+        (high(on_delay_us=40 * S), 40),
+        (high(on_delay_us=20 * S), 20),
+        (high(), 10),
+        (high(26, on_delay_us=30 * S), 35),
+        (high(90, on_delay_us=30 * S), 35),
+    ],
 )
-def test_a_changed_limit_starts_its_delay_anew(changed: object) -> None:
-    play = Play(sensor(1, high(on_delay_us=10 * S)))
-    play.read(0, 30)
-    assert edit(play, sensor(1, changed)) == ["H pending>normal"]  # type: ignore[arg-type]
-    play.read(10, 30)
-    assert play.told == ["H normal>pending"]
+@pytest.mark.parametrize("dies", [True, False])
+def test_a_pending_alarm_rings_after_an_edit_whether_or_not_the_sensor_lives(
+    changed: Limit, rings_at: int, dies: bool
+) -> None:
+    play = Play(sensor(1, high(on_delay_us=30 * S)))
+    play.read(0, 90)
+    play.read(5, 90)
+    assert edit(play, sensor(1, changed)) == []
+    found = []
+    for now in range(10, 60, 5):
+        if not dies:
+            play.read(now, 90)
+            found += [now for text in play.told if text == "H pending>active"]
+        play.tick(now)
+        found += [now for text in play.told if text == "H pending>active"]
+    assert found == [rings_at]
+
+
+@pytest.mark.parametrize("changed", [(high(91, on_delay_us=30 * S),), ()])
+def test_a_pending_alarm_whose_new_limit_is_not_exceeded_ends(changed: tuple[Limit, ...]) -> None:
+    play = Play(sensor(1, high(on_delay_us=30 * S)))
+    play.read(0, 90)
+    assert edit(play, sensor(1, *changed)) == ["H pending>normal"]
+    assert not play.wait(1, 100)
 
 
 def test_an_active_alarm_survives_an_edit_until_a_good_reading_returns() -> None:
@@ -65,6 +91,27 @@ def test_an_active_alarm_survives_an_edit_until_a_good_reading_returns() -> None
     assert play.alarm().active
     play.read(1, 30)
     assert play.told == ["H active>normal", "return unacknowledged>returned_unacknowledged"]
+
+
+@pytest.mark.parametrize("clearing", [False, True])
+def test_a_latch_given_to_an_active_alarm_holds_it(clearing: bool) -> None:
+    play = Play(sensor(1, high(off_delay_us=10 * S), low()))
+    play.read(0, 30)
+    if clearing:
+        play.read(1, 10)
+    assert edit(play, sensor(1, high(off_delay_us=10 * S, latch=True), low(latch=True))) == []
+    assert play.alarm().latched
+    assert play.outcome.alarms == (play.alarm(),)
+    play.read(2, 10)
+    play.read(12, 10)
+    assert play.alarm().state == "latched_unacknowledged"
+
+
+def test_a_latch_taken_from_an_active_alarm_releases_nothing() -> None:
+    play = Play(sensor(1, high(latch=True)))
+    play.read(0, 30)
+    assert edit(play, sensor(1, high())) == []
+    assert play.alarm().latched
 
 
 def test_an_edit_while_clearing_starts_the_clearing_anew() -> None:
@@ -173,7 +220,7 @@ def test_the_state_given_is_left_as_it_was() -> None:
     play = Play(sensor(1, high(on_delay_us=5 * S)))
     play.read(0, 30)
     before, saved = play.state, play.state.to_bytes()
-    edit(play, sensor(1, high(30)))
+    edit(play, sensor(1, high(31)))
     assert before.to_bytes() == saved
     assert np.array_equal(play.state.newest.time, before.newest.time)
     assert short(told(play)) == ["H pending>normal"]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import pytest
+
+from alerting.conditions import NEVER
 from domain.readings import Quality, Reason
-from tests.alerting.play import T0, Play, high, sensor, short
+from tests.alerting.play import T0, Play, S, high, high_high, sensor, short
+from tests.alerting.reference import Message, Reading
 
 
 def test_a_steady_offset_beyond_thirty_seconds_is_an_alarm_within_a_minute() -> None:
@@ -35,6 +41,18 @@ def test_it_clears_when_the_clock_is_steady_and_right() -> None:
         play.read(now, 1, sent=now)
         told += play.told
     assert told == ["mismatch active>normal", "return unacknowledged>returned_unacknowledged"]
+
+
+def test_a_slow_clock_set_right_is_right_as_soon_as_it_is_steady() -> None:
+    play = Play(sensor(1))
+    for now in range(0, 20, 5):
+        play.read(now - 3600, 1, received=now, sent=now - 3600)
+    for now in range(20, 35, 5):
+        play.read(now, 1, sent=now)
+    assert play.told == [
+        "mismatch active>normal",
+        "return unacknowledged>returned_unacknowledged",
+    ]
 
 
 def test_a_slow_road_is_no_offset() -> None:
@@ -95,15 +113,75 @@ def test_a_clock_alarm_waits_for_a_minute_without_the_future() -> None:
     ]
 
 
-def test_a_clock_set_back_silences_only_until_it_is_steady() -> None:
+def test_a_fast_clock_set_right_silences_nothing() -> None:
     play = Play(sensor(1, high()))
     for now in range(0, 30, 5):
         play.read(now + 240, 1, received=now, sent=now + 240)
+    live = [bool(play.read(now, 60, sent=now).live[0]) for now in range(30, 60, 5)]
+    assert all(live)
+    assert play.alarm("high").active
+
+
+def test_a_clock_set_wrong_silences_only_until_it_is_steady() -> None:
+    play = Play(sensor(1, high()))
+    for now in range(0, 30, 5):
+        play.read(now, 1, sent=now)
     live = {}
     for now in range(30, 60, 5):
-        live[now] = bool(play.read(now, 60, sent=now).live[0])
+        live[now] = bool(play.read(now - 240, 60, received=now, sent=now - 240).live[0])
     assert live == {30: False, 35: False, 40: True, 45: True, 50: True, 55: True}
     assert play.alarm("high").active
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_slow_clock_behind_a_gathering_gateway_is_found_within_three_messages(seed: int) -> None:
+    random, play = Random(seed), Play(sensor(1, high(), high_high()))
+    live = []
+    for now in range(0, 7200, 60):
+        verdict = play.read(now - 3600, 80, received=now + random.uniform(0, 40))
+        live.append(bool(verdict.live[0]))
+        if now == 120:
+            assert {alarm.family for alarm in play.alarms} == {"clock", "high"}
+    assert all(live[2:])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_right_clock_behind_a_gathering_gateway_is_right_in_the_long_run(seed: int) -> None:
+    random, play = Random(seed), Play(sensor(1))
+    for now in range(0, 7200, 60):
+        assert play.read(now, 1, received=now + random.uniform(0, 25)).live[0]
+    assert not play.alarms
+
+
+def test_a_sample_that_does_not_agree_leaves_the_offset_in_force() -> None:
+    play = Play(sensor(1, high()))
+    for now in range(0, 20, 5):
+        play.read(now - 3600, 1, received=now)
+    assert play.read(20 - 3600, 60, received=70).live[0]
+    assert int(play.state.gateways.regime[0]) == 3_600_000_000
+
+
+@pytest.mark.parametrize("rate", [1.6, 2, 10, 60])
+def test_a_flushed_backlog_is_no_offset(rate: float) -> None:
+    play = Play(sensor(1, high()))
+    for second in range(120):
+        play.read(second * rate - 3600 * 3, 60, received=second)
+        assert int(play.state.gateways.offset[0]) == NEVER
+    assert not play.alarms
+
+
+def test_samples_do_not_depend_on_the_cut_where_our_own_clock_steps_back() -> None:
+    def message(k: int, received: int) -> Message:
+        at = T0 + received
+        return Message(1, at, at, backfill=False, readings=[Reading(1, T0 + k * S, 1.0, 0, 0)])
+
+    messages = [message(k, at) for k, at in enumerate((0, 1_500_000, 400_000, 1_600_000))]
+    whole, apart = Play(sensor(1)), Play(sensor(1))
+    whole.messages(*messages)
+    for one in messages:
+        apart.messages(one)
+    assert whole.state.to_bytes() == apart.state.to_bytes()
+    assert whole.state.gateways.samples.tolist() == [4]
 
 
 def test_a_gateway_that_woke_in_1970_is_judged_again() -> None:

@@ -324,10 +324,35 @@ class TestDelays:
         change = play.outcome.transitions[0]
         assert (change.time, change.decided, change.value) == (T0 + 60 * S, T0 + 65 * S, 31.0)
 
-    def test_a_delay_ends_in_silence_even_while_nobody_listens(self) -> None:
+    def test_a_delay_does_not_end_in_silence_while_nobody_listens(self) -> None:
         play = Play(sensor(1, high(on_delay_us=2 * S)))
         play.read(0, 30)
-        play.tick(2, listening=False)
+        assert not play.wait(100, 158, listening=False)
+        play.read(1, 1, received=159)
+        assert play.told == ["H pending>normal"]
+        assert not play.wait(160, 200)
+
+    def test_a_delay_ends_as_soon_as_we_listen_again(self) -> None:
+        play = Play(sensor(1, high(on_delay_us=2 * S)))
+        play.read(0, 30)
+        assert not play.wait(100, 130, listening=False)
+        play.tick(131)
+        assert play.alarm().active
+
+    def test_a_delay_waits_a_minute_for_us_to_listen_and_then_ends_all_the_same(self) -> None:
+        play = Play(sensor(1, high(on_delay_us=2 * S)))
+        play.read(0, 30)
+        assert not play.wait(100, 158, listening=False)
+        play.tick(159, listening=False)
+        assert play.alarm().active
+
+    def test_one_second_of_listening_begins_that_minute_anew(self) -> None:
+        play = Play(sensor(1, high(on_delay_us=2 * S)))
+        play.wait(0, 58, listening=False)
+        play.tick(59)
+        play.read(60, 30)
+        assert not play.wait(60, 118, listening=False)
+        play.tick(119, listening=False)
         assert play.alarm().active
 
     def test_clearing_never_ends_in_silence(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from alerting import arrival, clocks, conditions, engine, judgement, readings, silence
+from alerting import arrival, clocks, conditions, engine, judgement, lifecycle, readings, silence
 from tests.alerting.law import check
 
 BUGS: dict[str, tuple[ModuleType, str, str]] = {
@@ -50,18 +50,51 @@ BUGS: dict[str, tuple[ModuleType, str, str]] = {
     "changes are told sensor by sensor": (
         engine, "in sorted(events)", "in sorted(events, key=lambda e: (e[1], e[2]))"),
     "a clock that is right again in the batch stays wrong": (
-        engine, "suspect[row[steady & (np.abs(np.where(steady, offset, 0)) > TOLERANCE_US)]] = True",
-        "matters0 = steady & (np.abs(np.where(steady, offset, 0)) > TOLERANCE_US)"),
-    "a clock set back leaves pending delays in the old time": (
-        engine, "conditions.since[:, rows] -= slip.by", "pass"),
+        engine, "suspect[row[ahead | (steady & (np.abs(clocks.offset) > TOLERANCE_US))]] = True",
+        "pass"),
+    "a time that cannot be bars what is": (
+        arrival, "void = ahead > highest", "void = False"),
+    "what cannot be is told by our clock alone": (
+        arrival, "Latest(now - np.maximum(offset, 0), now - np.minimum(offset, 0))",
+        "Latest(now, now)"),
+    "a reading that cannot be makes others void": (
+        arrival, "self.far[message], FOREVER)", "self.far[message], self.far[message])"),
+    "delays stay in a time that cannot be": (
+        engine, "since[since > lapse.latest] -= lapse.by", "pass"),
+    "true delays are moved with the void ones": (
+        engine, "since[since > lapse.latest] -= lapse.by", "since -= lapse.by"),
+    "the window hides that a time is void": (
+        engine, "outside[np.searchsorted(live.place, list(self._lapses))] = True", "pass"),
+    "a message sent in the future rings no bell": (
+        engine, "ahead = known & (clocks.lead > -FUTURE_US)", "ahead = known & (clocks.lead == 0)"),
+    "a delay ends in silence though we do not listen": (
+        engine, "if tick.listening or draft.deaf >= DEAF_US:", "if True:"),
+    "a delay waits for ever for us to listen": (
+        engine, "if tick.listening or draft.deaf >= DEAF_US:", "if tick.listening:"),
     "an offset holds for the messages before it": (
         clocks, "after = after[after >= first[row[after]]]", "pass"),
+    "one sample that does not agree makes the offset unknown": (
+        clocks, "offset[after] = draft.gateways.regime[row[after]]",
+        "offset[after] = draft.gateways.offset[row[after]]"),
+    "a message that is not due now is not due later": (
+        clocks, "waiting = waiting[waiting > first[owner]]",
+        "waiting = due[first[row[due]] != due]"),
+    "the offset is the oldest that agrees, not the least": (
+        clocks, "np.where(steady, least[each, last], NEVER)",
+        "np.where(steady, sample[each, last], NEVER)"),
+    "samples far apart agree however short they span": (
+        clocks, "allowed = np.minimum(span // 2, WIDE_US)", "allowed = WIDE_US"),
+    "samples agree however far apart if they span enough": (
+        clocks, "allowed = np.minimum(span // 2, WIDE_US)", "allowed = span // 2"),
     "a clock is sampled at every message": (
         clocks, "(gateways.samples[owner] == 0) | (since >= SAMPLE_EVERY_US)", "since >= 0"),
     "our own backlog passes for a wrong clock": (
         clocks, "(clock != NO_TIME) & draft.listening", "(clock != NO_TIME)"),
     "a sensor muted by its gateway is shown at once": (
         silence, "| (since < program.silence)", "| (since < 0)"),
+    "an answer to H is taken for HH": (
+        lifecycle, "RANK[alarm.level] > RANK[act.seen_level]",
+        "RANK[alarm.level] > 2 * RANK[act.seen_level]"),
     "an escalation does not ring again": (
         judgement, 'moved(alarm, "escalate", cover)', 'moved(alarm, "deescalate", cover)'),
 }  # fmt: skip
