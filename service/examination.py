@@ -11,28 +11,37 @@ import shutil
 import ssl
 import time
 import tomllib
-import urllib.error
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from ingest.examination import examine
 from service import control
+from service.broker_examination import (
+    NoLogin,
+    OwnLogin,
+    admits_strangers,
+    examine_own_login,
+)
 from service.brokers import BrokerAccess
 from service.clock import now_us
+from service.time_keeping import FRESH_S, clock_keeper
 from store.database import Database, DatabaseUnavailable
 from store.migrate import MigrationChanged, SchemaNewer, pending
 from store.status import server_status
 
-State = Literal["ok", "warn", "fail"]
+State = Literal["ok", "note", "warn", "fail"]
+"""`note`: what cannot be seen from here, and where to look for it."""
 LEAST_FILES: Final = 8192
 LEAST_DISK_MIB: Final = 2048
 CLOCK_SLACK_US: Final = 2_000_000
 CERTIFICATE_DAYS: Final = 30
+EMBEDDED_USER: Final = "_vedette"
+"""The service's user at a broker that `service.embedded` set up."""
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +64,31 @@ def _texts() -> dict[str, dict[str, str]]:
 
 
 async def look(
-    *, data_dir: Path, database_url: str, broker: BrokerAccess, ca_file: Path | None
+    *, data_dir: Path, database_url: str, broker: BrokerAccess
 ) -> AsyncIterator[Finding]:
     """Look at everything the service stands on, one finding after the other."""
-    yield _service(data_dir)
+    running = None
+    try:
+        running = control.find(data_dir)
+        yield _service(running)
+    except control.NoService as error:
+        yield Finding("service_absent", "warn", {"reason": error})
     async for finding in _database(database_url):
         yield finding
-    async for finding in _broker(broker):
+    async for finding in _broker(broker, running):
         yield finding
-    yield _files()
+    yield _files(running)
+    yield _clock()
     yield _disk(data_dir)
-    if (certificate := await _certificate(broker, ca_file)) is not None:
+    if (certificate := await _certificate(broker)) is not None:
         yield certificate
 
 
-def _service(data_dir: Path) -> Finding:
+def _service(running: control.Running) -> Finding:
     try:
-        running = control.find(data_dir)
-        ready = control.call(running, "GET", "/readyz")
-    except control.Refused as error:
-        return Finding("service_unready", "fail", {"reason": str(error)})
-    except (control.NoService, urllib.error.URLError):
-        return Finding("service_absent", "warn", {"data_dir": data_dir})
-    del ready
+        control.call(running, "GET", "/readyz")
+    except (control.Refused, control.NoService) as error:
+        return Finding("service_unready", "fail", {"reason": error})
     return Finding("service_ready", "ok", {"url": running.url})
 
 
@@ -93,9 +104,12 @@ async def _database(url: str) -> AsyncIterator[Finding]:
             "ok",
             {"version": status.timescale, "licence": status.timescale_licence},
         )
-        skew = status.now - (asked + answered) // 2
-        code: State = "ok" if abs(skew) <= CLOCK_SLACK_US else "warn"
-        yield Finding(f"database_clock_{code}", code, {"seconds": round(skew / 1e6, 1)})
+        if _is_here(url):
+            yield Finding("database_clock_ours", "ok")
+        else:
+            skew = status.now - (asked + answered) // 2
+            code: State = "ok" if abs(skew) <= CLOCK_SLACK_US else "warn"
+            yield Finding(f"database_clock_{code}", code, {"seconds": round(skew / 1e6, 1)})
         missing = await pending(database)
         if missing:
             yield Finding("schema_old", "warn", {"count": len(missing)})
@@ -109,27 +123,112 @@ async def _database(url: str) -> AsyncIterator[Finding]:
         await database.close()
 
 
-async def _broker(broker: BrokerAccess) -> AsyncIterator[Finding]:
-    seen = await examine(broker.url, username=broker.username, password=broker.password)
-    if seen.fault is not None:
-        yield Finding("broker_refuses", "fail", {"broker": broker.url, "reason": seen.fault})
-        return
-    yield Finding("broker_reached", "ok", {"broker": broker.url})
-    if seen.admits_strangers:
+def _is_here(database_url: str) -> bool:
+    """Whether the server is reached by a socket file or over loopback."""
+    parts = urlsplit(database_url)
+    host = parse_qs(parts.query).get("host", [parts.hostname or ""])[0]
+    return host in LOOPBACK or host.startswith("/") or not host
+
+
+async def _broker(broker: BrokerAccess, running: control.Running | None) -> AsyncIterator[Finding]:
+    """What a login of our own shows is left out while the service is connected.
+
+    It could take the service's place: see `service.broker_examination`.
+    """
+    state = "away" if running is None else _session_of(running)
+    if state == "away":
+        try:
+            login = await examine_own_login(broker)
+        except NoLogin as error:
+            yield Finding("broker_refuses", "fail", {"broker": broker.url, "reason": error})
+            return
+        yield Finding("broker_reached", "ok", {"broker": broker.url})
+        for finding in _own_login(login, broker):
+            yield finding
+    else:
+        if state == "connected":
+            yield Finding("broker_in_use", "ok", {"broker": broker.url})
+        if broker.username == EMBEDDED_USER:
+            yield Finding("broker_embedded", "ok")
+        else:
+            yield Finding("broker_unexamined", "note")
+    if await admits_strangers(broker):
         yield Finding("broker_open", "fail")
     else:
         yield Finding("broker_closed", "ok")
-    if seen.returns_probe:
-        yield Finding("broker_probe", "ok")
+
+
+def _session_of(running: control.Running) -> Literal["connected", "away", "unknown"]:
+    """What the service says of its session with the broker."""
+    try:
+        parts = control.call(running, "GET", "/api/v1/health")["parts"]
+    except (control.Refused, control.NoService):
+        return "unknown"
+    broker = next(part for part in parts if part["name"] == "broker")
+    return "away" if broker["state"] == "down" else "connected"
+
+
+def _own_login(login: OwnLogin, broker: BrokerAccess) -> Iterator[Finding]:
+    if login.own_session:
+        yield Finding("broker_session_met", "note", {"user": broker.username})
+        return
+    yield (
+        Finding("broker_probe", "ok") if login.returns_probe else Finding("broker_no_probe", "fail")
+    )
+    if login.keeps_session:
+        yield Finding("broker_keeps_session", "note")
     else:
-        yield Finding("broker_no_probe", "fail")
+        yield Finding("broker_forgets_session", "fail")
+    yield (
+        Finding("broker_minds_rights", "ok")
+        if login.minds_rights
+        else Finding("broker_minds_no_rights", "warn")
+    )
 
 
-def _files() -> Finding:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft >= LEAST_FILES:
-        return Finding("files_enough", "ok", {"soft": soft})
-    return Finding("files_few", "warn", {"soft": soft, "hard": hard, "least": LEAST_FILES})
+def _files(running: control.Running | None) -> Finding:
+    """Of the running service's process where there is one, else of what is started from here."""
+    if running is None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        whose = "here"
+    else:
+        try:
+            soft, hard = _limits_of(running.pid)
+        except (OSError, ValueError):
+            return Finding("files_unknown", "note", {"pid": running.pid})
+        whose = "service"
+    if soft == resource.RLIM_INFINITY or soft >= LEAST_FILES:
+        return Finding(f"files_enough_{whose}", "ok", {"soft": soft})
+    values = {"soft": soft, "hard": hard, "least": LEAST_FILES}
+    return Finding(f"files_few_{whose}", "warn", values)
+
+
+def _limits_of(pid: int) -> tuple[int, int]:
+    """Soft and hard limit of open files of another process.
+
+    Raises:
+        OSError: it has ended.
+        ValueError: the kernel writes it otherwise.
+    """
+    for line in Path(f"/proc/{pid}/limits").read_text("ascii").splitlines():
+        name, _, rest = line.partition("Max open files")
+        if not name and rest:
+            soft, hard = (
+                resource.RLIM_INFINITY if word == "unlimited" else int(word)
+                for word in rest.split()[:2]
+            )
+            return soft, hard
+    raise ValueError("no line of open files")
+
+
+def _clock() -> Finding:
+    keeper = clock_keeper(now_us() / 1e6)
+    if keeper is None:
+        return Finding("clock_unknown", "note")
+    values = {"keeper": keeper.name, "hours": round(keeper.age_s / 3600, 1)}
+    if keeper.age_s <= FRESH_S:
+        return Finding("clock_kept", "ok", values)
+    return Finding("clock_left", "warn", values)
 
 
 def _disk(data_dir: Path) -> Finding:
@@ -142,12 +241,12 @@ def _disk(data_dir: Path) -> Finding:
     return Finding("disk_short", "fail", {"free": free, "place": place, "least": LEAST_DISK_MIB})
 
 
-async def _certificate(broker: BrokerAccess, ca_file: Path | None) -> Finding | None:
+async def _certificate(broker: BrokerAccess) -> Finding | None:
     parts = urlsplit(broker.url)
     if parts.scheme != "mqtts":
-        local = parts.hostname in {"127.0.0.1", "localhost", "::1"}
+        local = parts.hostname in LOOPBACK
         return None if local else Finding("broker_plain", "warn", {"broker": broker.url})
-    context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    context = ssl.create_default_context(cafile=broker.ca_file)
     try:
         _, writer = await asyncio.wait_for(
             asyncio.open_connection(parts.hostname, parts.port or 8883, ssl=context), 5.0

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from service import control
 from service.brokers import BrokerAccess, WrongBrokerUrl, foreign_broker
@@ -15,12 +16,22 @@ from service.commands.base import DataDir, app, fail, settings
 from service.examination import Finding, look
 from service.settings import Settings
 
-MARKS = {"ok": "[green]ok[/green]  ", "warn": "[yellow]warn[/yellow]", "fail": "[red]fail[/red]"}
+MARKS = {
+    "ok": "[green]ok[/green]  ",
+    "note": "[blue]note[/blue]",
+    "warn": "[yellow]warn[/yellow]",
+    "fail": "[red]fail[/red]",
+}
 
 
 @app.command("doctor")
 def doctor_command(data_dir: DataDir = None) -> None:
-    """Check database, broker, disk, clock, limits; exit code 1 if something fails."""
+    """Look at what the service stands on; say how to mend it.
+
+    Database, broker, certificates, files, clock and disk, of the service that runs on the data
+    directory or else as configured. Exit code 1 if something fails; `note` is what cannot be seen
+    from here.
+    """
     chosen = settings(data_dir=data_dir)
     console = Console(highlight=False, soft_wrap=True)
     locale = (
@@ -34,9 +45,8 @@ def doctor_command(data_dir: DataDir = None) -> None:
             data_dir=chosen.data_dir,
             database_url=database_url,
             broker=broker,
-            ca_file=chosen.mqtt_ca_file,
         ):
-            console.print(MARKS[finding.state], finding.text(locale))
+            console.print(MARKS[finding.state], escape(finding.text(locale)))
             found.append(finding)
         return found
 
@@ -59,6 +69,8 @@ def _addresses(chosen: Settings) -> tuple[str, BrokerAccess]:
         )
         mqtt_url = running.mqtt_url.replace("://", f"://{user}:{word}@", 1)
     try:
-        return database_url, foreign_broker(mqtt_url, client_id="", redelivery_s=0.0)
+        return database_url, foreign_broker(
+            mqtt_url, client_id="", redelivery_s=0.0, ca_file=chosen.mqtt_ca_file
+        )
     except WrongBrokerUrl as error:
         fail(str(error), code=2)

@@ -18,6 +18,7 @@ from service.county import Played, keep_county
 from simulators.broker import Login
 from simulators.county import county_registry
 from tests.acceptance.commands import Result, vedette
+from tests.acceptance.house import House, until
 from tests.acceptance.starter import Starter, box_on
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
@@ -210,6 +211,29 @@ def test_the_doctor_names_what_is_missing_and_exits_with_1(tmp_path: Path) -> No
     assert "Traceback" not in told.errors
     failed = [line for line in told.output.splitlines() if line.startswith("fail")]
     assert len(failed) == 2
+
+
+def test_the_doctor_says_why_a_service_is_not_ready() -> None:
+    async def run() -> None:
+        async with House(gateways=1, sensors=1) as house:
+            service = await house.add_service("service")
+            service.start()
+            running = await service.ready()
+            await house.stop_postgres()
+
+            async def unready() -> bool:
+                async with httpx.AsyncClient() as client:
+                    return (await client.get(f"{running.url}/readyz")).status_code == 503
+
+            await until(unready, within_s=20, what="the service misses its database")
+            told = await asyncio.to_thread(vedette, "doctor", variables=service.environment)
+            assert told.code == 1
+            [first, *_] = told.output.splitlines()
+            assert first.startswith("fail the service runs but is not ready: "), told.output
+            assert "None" not in first
+            assert "database" in first
+
+    asyncio.run(run())
 
 
 def test_migrate_says_that_the_schema_is_up_to_date(shell: Shell, tmp_path: Path) -> None:

@@ -1,0 +1,94 @@
+"""The doctor's findings: about the right process, and never well where nobody looked."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from service import control
+from service.demo import access_to
+from service.examination import Finding, look
+from tests.service.test_broker_examination import Lawless, data_dir
+
+__all__ = ["data_dir"]
+NOBODY = "postgresql://vedette@127.0.0.1:1/vedette"
+NEVER_ASKED = "http://127.0.0.1:1"
+
+
+def findings(place: Path, broker: Lawless) -> dict[str, Finding]:
+    async def run() -> dict[str, Finding]:
+        async with broker:
+            return {
+                finding.code: finding
+                async for finding in look(
+                    data_dir=place, database_url=NOBODY, broker=access_to(broker)
+                )
+            }
+
+    return asyncio.run(run())
+
+
+@contextmanager
+def process_that_may_open(files: int) -> Iterator[int]:
+    script = (
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, ({files}, {files})); "
+        "print(flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
+        process.stdin.close()
+
+
+def test_a_broker_without_rules_that_forgets_at_a_restart_does_not_come_out_well(
+    data_dir: Path,
+) -> None:
+    found = findings(data_dir, Lawless(data_dir, port=0))
+    states = {code: finding.state for code, finding in found.items() if "broker" in code}
+    assert states == {
+        "broker_reached": "ok",
+        "broker_probe": "ok",
+        "broker_keeps_session": "note",
+        "broker_minds_no_rights": "warn",
+        "broker_open": "fail",
+    }
+    assert "persistence true" in found["broker_keeps_session"].text("en")
+    assert {"service_absent", "database_unavailable", "files_enough_here"} <= found.keys()
+
+
+def test_files_are_those_of_the_running_service_and_its_session_is_left_alone(
+    data_dir: Path,
+) -> None:
+    with process_that_may_open(512) as pid:
+        note = control.Running(
+            pid=pid, url=NEVER_ASKED, token="", database_url=NOBODY, mqtt_url="",
+            mqtt_username="", mqtt_password="",
+        )  # fmt: skip
+        control.announce(data_dir, note)
+        found = findings(data_dir, Lawless(data_dir, port=0))
+    few = found["files_few_service"]
+    assert few.state == "warn"
+    assert (few.values["soft"], few.values["hard"]) == (512, 512)
+    assert found["service_unready"].state == "fail"
+    assert found.keys() & {"broker_reached", "broker_refuses", "broker_in_use"} == set()
+
+
+def test_every_finding_has_its_texts_in_both_languages() -> None:
+    package = resources.files("service")
+    texts = tomllib.loads(package.joinpath("findings.toml").read_text("utf-8"))
+    assert all(text.keys() == {"zh-CN", "en"} for text in texts.values())
+    source = package.joinpath("examination.py").read_text("utf-8")
+    named = set(re.findall(r'Finding\(\s*"(\w+)"', source))
+    assert len(named) > 25
+    assert named <= texts.keys()
