@@ -86,17 +86,22 @@ def _read(record: Path) -> str | None:
         return None
 
 
-async def end_processes_in(directory: Path, *, patience_s: float = 10.0) -> None:
-    """Kill every process that works in `directory`, and wait until all have ended.
+async def end_processes_in(directory: Path, *, program: str, patience_s: float = 10.0) -> None:
+    """Kill every process of `program` that works in `directory`, and wait until all have ended.
 
     A killed PostgreSQL postmaster leaves backends that may still write for a moment; a new one
-    must not start beside them.
+    must not start beside them. Somebody's shell that stands there is no server and is let be.
+
+    Args:
+        directory: working directory of the processes.
+        program: file name of what they run; an earlier version lies, or lay, elsewhere.
+        patience_s: seconds to wait.
 
     Raises:
         AlreadyRunning: one of them did not end.
     """
     deadline = asyncio.get_running_loop().time() + patience_s
-    while left := _processes_in(directory):
+    while left := _processes_in(directory, program):
         if asyncio.get_running_loop().time() > deadline:
             raise AlreadyRunning(f"processes {left} still work in {directory}")
         for pid in left:
@@ -105,11 +110,16 @@ async def end_processes_in(directory: Path, *, patience_s: float = 10.0) -> None
         await asyncio.sleep(0.01)
 
 
-def _processes_in(directory: Path) -> list[int]:
-    found = []
+def _processes_in(directory: Path, program: str) -> list[int]:
+    directory, found = directory.resolve(), []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-                if (entry / "cwd").readlink() == directory.resolve():
+                if (entry / "cwd").readlink() == directory and _runs(entry, program):
                     found.append(int(entry.name))
     return found
+
+
+def _runs(entry: Path, program: str) -> bool:
+    """Whether a process of /proc runs a file of this name, be it replaced or removed since."""
+    return (entry / "exe").readlink().name.removesuffix(" (deleted)") == program

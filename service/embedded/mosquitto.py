@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import socket
@@ -22,6 +23,8 @@ from service.embedded.passwords import pbkdf2_hash
 from service.embedded.place import own_directory, reachable_program, write_private
 from service.embedded.server import ServerFailed
 
+_RUNNING: Final = re.compile(r"mosquitto version \S+ running")
+"""Said once it listens; that something answers at our port is no proof that it is mosquitto."""
 _RELOADING: Final = "Reloading config."
 _SAY_AGAIN_S: Final = 0.3
 _SEARCHED: Final = os.pathsep.join(("/usr/sbin", "/usr/local/sbin", os.defpath))
@@ -61,12 +64,14 @@ class MosquittoBroker(Broker):
         super().__init__(data_dir, host=host, port=port, on_violation=on_violation, run_as=run_as)
         self._wanted_program = program
         self._program = program or Path()
+        self._running = False
         self._reloading = asyncio.Event()
 
     def hash_password(self, password: str) -> str:
         return pbkdf2_hash(password)
 
     async def prepare(self) -> None:
+        self._running = False
         found = self._wanted_program or shutil.which("mosquitto", path=_SEARCHED)
         if found is None:
             raise ServerFailed("mosquitto is not installed; install it or use the nats broker")
@@ -93,16 +98,13 @@ class MosquittoBroker(Broker):
 
     def heard(self, line: str) -> None:
         super().heard(line)
-        if _RELOADING in line:
+        if _RUNNING.search(line):
+            self._running = True
+        elif _RELOADING in line:
             self._reloading.set()
 
     async def is_ready(self) -> bool:
-        try:
-            _, writer = await asyncio.open_connection(self.local_host, self.port)
-        except OSError:
-            return False
-        writer.close()
-        return True
+        return self._running
 
     async def put_users_in_force(self, gateways: Mapping[str, str]) -> None:
         self._write_passwords(gateways)

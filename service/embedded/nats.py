@@ -11,7 +11,6 @@ import importlib.metadata
 import re
 import signal
 import struct
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
@@ -135,7 +134,14 @@ class NatsBroker(Broker):
         if not self._ready or self._client_port is None:
             return False
         if not self._bounded:
-            await self._bound_queue(self._client_port)
+            try:
+                await self._bound_queue(self._client_port)
+            except (NatsRefused, OSError, TimeoutError, EOFError) as fault:
+                # It may be dying again just now; if not, this is why it never becomes ready.
+                why = f"(to the launcher: {fault!r})"
+                if why not in self.last_lines:
+                    self.last_lines.append(why)
+                return False
             self._bounded = True
         return True
 
@@ -144,14 +150,10 @@ class NatsBroker(Broker):
         check = self.directory / "check.conf"
         main = self._configuration.read_text(encoding="utf-8")
         write_private(check, main.replace(USERS_FILE, "users.new.conf"), self.account)
-        process = await asyncio.create_subprocess_exec(
-            *self.as_account(signal.SIGKILL, str(self._program), "-t", "-c", str(check)),
-            stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, cwd=self.directory,
-        )  # fmt: skip
-        said, _ = await process.communicate()
+        code, said = await self.run_once(str(self._program), "-t", "-c", str(check))
         check.unlink()
-        if process.returncode != 0:
-            raise ServerFailed(f"nats does not take the users: {said.decode(errors='replace')}")
+        if code != 0:
+            raise ServerFailed(f"nats does not take the users: {said}")
         (self.directory / "users.new.conf").replace(self.directory / USERS_FILE)
         self._reloaded.clear()
         self.signal(signal.SIGHUP)
@@ -201,7 +203,7 @@ class NatsBroker(Broker):
         except (NatsRefused, OSError, TimeoutError) as fault:
             self._log.warning("nobody can say who is behind connection %d: %s", connection, fault)
             return None
-        found = answer["data"]["connections"] or ()
+        found = (answer.get("data") or {}).get("connections") or ()
         return next((str(row["authorized_user"]) for row in found), None)
 
 

@@ -38,6 +38,8 @@ async def request(
                 % (msgspec.json.encode(login), subject.encode(), len(body), body)
             )
             answer = msgspec.json.decode(await _message(reader, writer), type=dict[str, Any])
+        except (EOFError, ValueError, IndexError) as fault:  # DecodeError is a ValueError
+            raise NatsRefused(f"{subject}: the answer was cut off or is none: {fault}") from fault
         finally:
             writer.close()
     if "error" in answer:

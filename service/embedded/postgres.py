@@ -16,15 +16,13 @@ import secrets
 import shutil
 import signal
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Final
 from urllib.parse import quote
 
 from service.embedded.account import may_run
-from service.embedded.lock import end_processes_in, process_mark
+from service.embedded.lock import end_processes_in
 from service.embedded.place import own_directory, reachable_trees, write_private
 from service.embedded.server import Server, ServerFailed
 
@@ -105,8 +103,11 @@ class PostgresServer(Server):
         self._socket_directory = self._make_socket_directory()
         if not (self.cluster / "PG_VERSION").exists():
             await self._create_cluster()
-        await end_processes_in(self.cluster)
-        self._remove_foreign_pid_file()
+        await end_processes_in(self.cluster, program="postgres")
+        # Nobody has the cluster now, so the file of an earlier postmaster says nothing. PostgreSQL
+        # would refuse to start while any process has that number, and our own may have it, which
+        # is common where process ids start again at every boot.
+        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def command(self) -> Sequence[str]:
         settings = {
@@ -124,17 +125,6 @@ class PostgresServer(Server):
         except FileNotFoundError:
             return False
         return len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
-
-    def _remove_foreign_pid_file(self) -> None:
-        """Remove a stale pid file whose number now belongs to a stranger.
-
-        PostgreSQL clears up after a dead postmaster itself, but it refuses to start while any
-        process has that number, which is common where process ids start again at every boot.
-        """
-        pid_file = self.cluster / "postmaster.pid"
-        with suppress(FileNotFoundError):
-            if process_mark(int(pid_file.read_text(encoding="utf-8").split("\n", 1)[0])):
-                pid_file.unlink()
 
     def _url(self, role: str, password: str, database: str) -> str:
         return (
@@ -184,6 +174,7 @@ class PostgresServer(Server):
     async def _create_cluster(self) -> None:
         """Make the cluster aside and rename it, so that an interrupted start leaves nothing half."""
         unfinished = self.directory / "cluster.new"
+        await end_processes_in(unfinished, program="postgres")
         await asyncio.to_thread(shutil.rmtree, unfinished, ignore_errors=True)
         own_directory(unfinished, self.account)
         password_file = self.directory / "superuser-password"
@@ -208,12 +199,7 @@ class PostgresServer(Server):
         unfinished.rename(self.cluster)
 
     async def _run(self, program: str, *arguments: str, commands: Sequence[str] = ()) -> None:
-        process = await asyncio.create_subprocess_exec(
-            *self.as_account(signal.SIGKILL, str(self._programs / program), *arguments),
-            stdin=PIPE if commands else DEVNULL, stdout=PIPE, stderr=STDOUT,
-            cwd=self.directory, start_new_session=True,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
-        )  # fmt: skip
-        said, _ = await process.communicate("\n".join([*commands, ""]).encode() or None)
-        if process.returncode != 0:
-            raise ServerFailed(f"{program} failed:\n{said.decode(errors='replace').strip()}")
+        text = "\n".join([*commands, ""]) if commands else None
+        code, said = await self.run_once(str(self._programs / program), *arguments, text=text)
+        if code != 0:
+            raise ServerFailed(f"{program} failed:\n{said}")

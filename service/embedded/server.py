@@ -14,7 +14,7 @@ import sys
 from abc import ABC, abstractmethod
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from signal import Signals
@@ -28,6 +28,16 @@ from service.embedded.place import part_directory
 _WRAPPER: Final = Path(__file__).with_name("child.py")
 _SHORTEST_BACKOFF_S: Final = 0.1
 _LONGEST_BACKOFF_S: Final = 5.0
+_STEADY_S: Final = 10.0
+"""A process that lived so long is started again at once when it dies."""
+_LAST_WORDS_S: Final = 1.0
+"""How long the output of a process that has ended may take to arrive."""
+_ENVIRONMENT: Final[Mapping[str, str]] = {
+    "PATH": "/usr/bin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+}
+"""All that a server inherits: our own environment holds passwords."""
 
 
 class ServerFailed(Exception):
@@ -135,15 +145,18 @@ class Server(ABC):
         self._process = process
         self._listener = asyncio.create_task(self._listen(process), name=f"{self.part}-output")
         deadline = asyncio.get_running_loop().time() + self.start_timeout_s
-        while not await self.is_ready():
+        while True:
+            # Looked at first: what answers in the place of a process that has ended is a stranger.
+            if process.returncode is not None:
+                await asyncio.wait([self._listener], timeout=_LAST_WORDS_S)
+                raise ServerFailed(self.complaint(f"ended with code {process.returncode}"))
+            if await self.is_ready():
+                return process
             if self._stopping.is_set():
                 raise ServerFailed(f"{self.part} was stopped before it was ready")
-            if process.returncode is not None:
-                raise ServerFailed(self.complaint(f"ended with code {process.returncode}"))
             if asyncio.get_running_loop().time() > deadline:
                 raise ServerFailed(self.complaint(f"not ready in {self.start_timeout_s:g} s"))
             await asyncio.sleep(0.01)
-        return process
 
     def as_account(self, death_signal: Signals, *command: str) -> list[str]:
         """`command` as it is run for this part: as its account, ending with us.
@@ -161,7 +174,7 @@ class Server(ABC):
             stdout=PIPE,
             stderr=STDOUT,
             cwd=self.directory,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+            env=_ENVIRONMENT,
             # Ctrl-C on the terminal reaches us alone; we then stop the servers in order.
             start_new_session=True,
         )
@@ -169,6 +182,29 @@ class Server(ABC):
         if mark is not None:
             self._record.write_text(mark, encoding="ascii")
         return process
+
+    async def run_once(self, *command: str, text: str | None = None) -> tuple[int, str]:
+        """Run a program as this server would run, to its end; returns its code and what it said.
+
+        Cancelling ends it, with everything it started.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *self.as_account(signal.SIGKILL, *command),
+            stdin=DEVNULL if text is None else PIPE,
+            stdout=PIPE,
+            stderr=STDOUT,
+            cwd=self.directory,
+            env=_ENVIRONMENT,
+            start_new_session=True,
+        )
+        try:
+            said, _ = await process.communicate(None if text is None else text.encode())
+        except asyncio.CancelledError:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+            raise
+        return await process.wait(), said.decode("utf-8", "replace").strip()
 
     async def _listen(self, process: Process) -> None:
         output = process.stdout
@@ -184,27 +220,42 @@ class Server(ABC):
             self.heard(text)
 
     async def _keep_running(self, process: Process) -> None:
-        backoff_s = _SHORTEST_BACKOFF_S
+        """Task: start the server again whenever it dies, whatever the reason, until stopped."""
+        loop = asyncio.get_running_loop()
+        pause_s, started = 0.0, loop.time()
         while True:
             code = await process.wait()
             if self._stopping.is_set():
                 return
             self._log.error("%s", self.complaint(f"ended with code {code}; starting again"))
-            self.restarts += 1
-            try:
-                process = await self._start()
-            except (ServerFailed, AlreadyRunning, OSError) as failure:
-                self._log.error("%s", failure)
-                await self._end_process()
+            if loop.time() - started > _STEADY_S:
+                pause_s = 0.0
+            while True:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(backoff_s):
+                    async with asyncio.timeout(pause_s):
                         await self._stopping.wait()
-                backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
-            else:
-                backoff_s = _SHORTEST_BACKOFF_S
+                if self._stopping.is_set():
+                    return
+                pause_s = min(max(2 * pause_s, _SHORTEST_BACKOFF_S), _LONGEST_BACKOFF_S)
+                self.restarts += 1
+                started = loop.time()
+                if (again := await self._start_again()) is not None:
+                    process = again
+                    break
             if self._stopping.is_set():
                 await self._end_process()
                 return
+
+    async def _start_again(self) -> Process | None:
+        """The process, or None: why it did not start is logged."""
+        try:
+            return await self._start()
+        except (ServerFailed, AlreadyRunning, OSError) as failure:
+            self._log.error("%s", failure)
+        except Exception:  # noqa: BLE001 logged; nothing may end the one who keeps it running
+            self._log.exception("%s did not start", self.part)
+        await self._end_process()
+        return None
 
     async def _stop(self) -> None:
         self._stopping.set()

@@ -16,8 +16,9 @@ import aiomqtt
 import psutil
 import pytest
 
-from service.embedded import Broker, MosquittoBroker, NatsBroker, ServiceLogin
+from service.embedded import Broker, MosquittoBroker, NatsBroker, ServerFailed, ServiceLogin, nats
 from service.embedded.mosquitto_config import access_rules, server_configuration
+from service.embedded.nats import _wheel_program
 
 ROOT = Path(__file__).parents[3]
 KINDS = (NatsBroker, MosquittoBroker)
@@ -224,6 +225,75 @@ def test_a_gateway_that_borrows_the_services_name_takes_nothing_over(
                     assert await heard(listener, own, say)
 
     play(kind, data_dir, scene)
+
+
+@both
+def test_a_taken_port_is_told_and_the_stranger_there_hears_nothing_from_us(
+    kind: Kind, data_dir: Path
+) -> None:
+    heard: list[bytes] = []
+
+    async def scene() -> None:
+        async def stranger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.append(await reader.read(200))
+            writer.close()
+
+        async with await asyncio.start_server(stranger, "127.0.0.1", 0) as taken:
+            port = taken.sockets[0].getsockname()[1]
+            with pytest.raises(ServerFailed, match=rf"127\.0\.0\.1:{port}.*taken.*--mqtt-port"):
+                async with kind(data_dir, port=port):
+                    pass
+
+    asyncio.run(scene())
+    assert heard == []
+
+
+def test_nats_that_dies_during_the_launchers_first_login_is_started_again(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = asyncio.open_connection
+    killed: list[int | None] = []
+
+    async def scene(broker: Broker) -> None:
+        async def connect_and_kill(host: str, port: int, **options: Any) -> Any:
+            line = await connect(host, port, **options)
+            if port == broker.port and len(killed) == 1:
+                killed.append(broker.pid)
+                broker.signal(signal.SIGKILL)
+            return line
+
+        monkeypatch.setattr(asyncio, "open_connection", connect_and_kill)
+        killed.append(broker.pid)
+        broker.signal(signal.SIGKILL)
+        async with asyncio.timeout(15):
+            while len(killed) < 2 or broker.pid in (None, *killed) or not await broker.is_ready():
+                await asyncio.sleep(0.02)
+        async with service(broker):
+            pass
+
+    play(NatsBroker, data_dir, scene)
+
+
+def test_nats_gets_nothing_of_our_environment(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VEDETTE_ADMIN_PASSWORD", "correct horse 7 battery")
+    seen = data_dir / "seen"
+    seen.mkdir()
+    seen.chmod(0o777)
+    spy = data_dir / "nats-server"
+    spy.write_text(f'#!/bin/sh\nenv >{seen}/$$\nexec {_wheel_program()} "$@"\n')
+    spy.chmod(0o755)
+    monkeypatch.setattr(nats, "_wheel_program", lambda: spy)
+
+    async def scene(broker: Broker) -> None:
+        await broker.admit_gateways()
+        await broker.add_gateway("gw1")
+
+    play(NatsBroker, data_dir, scene)
+    environments = [file.read_text() for file in seen.iterdir()]
+    assert len(environments) == 3  # the server, and two checks of its users
+    assert not any("VEDETTE" in text for text in environments)
 
 
 def test_mosquitto_listens_where_it_is_told_and_nowhere_else(data_dir: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import tempfile
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -98,6 +99,18 @@ def test_a_stale_pid_file_that_names_a_stranger_does_not_stop_a_start(data_dir: 
         pid_file.write_text("\n".join([str(os.getpid()), *lines[1:], ""]))
         async with PostgresServer(data_dir) as server:
             assert server.pid is not None
+
+    asyncio.run(scene())
+
+
+def test_a_stranger_who_stands_in_the_cluster_is_let_be(data_dir: Path) -> None:
+    async def scene() -> None:
+        async with PostgresServer(data_dir) as server:
+            cluster = server.cluster
+        with subprocess.Popen(["/bin/sleep", "60"], cwd=cluster) as stranger:
+            async with PostgresServer(data_dir):
+                assert stranger.poll() is None
+            stranger.kill()
 
     asyncio.run(scene())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
@@ -178,6 +179,75 @@ def test_a_data_directory_that_cannot_be_entered_is_left_closed_and_another_one_
     asyncio.run(scene())
     assert closed.stat().st_mode & 0o777 == 0o700
     assert [str(closed) in record.getMessage() for record in caplog.records][:1] == [True]
+
+
+class Brief(Server):
+    """A server that is ready as soon as it runs, and runs only briefly."""
+
+    part = "brief"
+    death_signal = signal.SIGKILL
+    stop_signals = ((signal.SIGKILL, 5.0),)
+
+    def __init__(self, data_dir: Path, *, seconds: float = 0.0) -> None:
+        super().__init__(data_dir)
+        self._seconds = seconds
+        self.starts: list[float] = []
+        self.faults: list[Exception] = []
+
+    async def prepare(self) -> None:
+        self.starts.append(time.monotonic())
+
+    def command(self) -> list[str]:
+        return ["/bin/sleep", str(self._seconds)]
+
+    async def is_ready(self) -> bool:
+        if self.faults:
+            raise self.faults.pop()
+        return True
+
+
+def test_a_server_that_dies_right_after_it_was_ready_is_started_again_less_and_less_often(
+    data_dir: Path,
+) -> None:
+    async def scene() -> None:
+        async with Brief(data_dir, seconds=0.05) as running:
+            await until(lambda: len(running.starts) == 6)
+            pauses = [after - before for before, after in itertools.pairwise(running.starts)]
+            # The first at once, the others after a pause on top of the process's own time.
+            wanted = (0.0, 0.1, 0.2, 0.4, 0.8)
+            assert all(took >= pause for took, pause in zip(pauses, wanted, strict=True))
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("fault", [EOFError(), KeyError("data"), OSError(), ServerFailed("no")])
+def test_no_error_of_a_restart_ends_the_keeper(fault: Exception, data_dir: Path) -> None:
+    async def scene() -> None:
+        async with Brief(data_dir, seconds=60) as running:
+            running.faults.append(fault)
+            first = running.pid
+            running.signal(signal.SIGKILL)
+            await until(lambda: running.pid not in (None, first) and not running.faults)
+            await until(lambda: running.restarts == 2)
+            assert running.pid is not None
+        assert working_in(data_dir) == []
+
+    asyncio.run(scene())
+
+
+def test_a_server_that_ended_is_not_ready_whatever_answers_in_its_place(data_dir: Path) -> None:
+    class Slow(Brief):
+        async def is_ready(self) -> bool:
+            assert self._process is not None
+            await self._process.wait()
+            return len(self.starts) > 1
+
+    async def scene() -> None:
+        async with Slow(data_dir):
+            pass
+
+    with pytest.raises(ServerFailed, match="ended with code 0"):
+        asyncio.run(scene())
 
 
 def test_a_server_that_cannot_start_says_its_own_last_words(data_dir: Path) -> None:
