@@ -13,9 +13,14 @@ from store import quarantine
 from store.database import Database, DatabaseUnavailable
 
 BOUND: Final = 5_000
-"""Refusals that wait for the database; older ones give way and are counted."""
-GROUP: Final = 200
+"""Refused messages that wait for the database; older ones give way and are counted."""
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""And so do they when those that wait hold more than this."""
+GROUP: Final = 500
+"""Rows written at once, or a few more: a message stays whole."""
 PAUSE_S: Final = 1.0
+_OVERHEAD: Final = 200
+"""Bytes a message, and each of its mistakes, takes beside its text, about."""
 
 log = structlog.get_logger(__name__)
 
@@ -25,17 +30,21 @@ class RefusedKeeper:
 
     Attributes:
         dropped: refusals that gave way while the database was away; the gateways were answered.
+        waiting_bytes: of memory, about, that those waiting hold.
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[Quarantined] = deque(maxlen=BOUND)
+        self._waiting: deque[Quarantined] = deque()
         self._wake = asyncio.Event()
         self.dropped = 0
+        self.waiting_bytes = 0
 
     def offer(self, refused: Quarantined) -> None:
-        if len(self._waiting) == BOUND:
-            self.dropped += 1
         self._waiting.append(refused)
+        self.waiting_bytes += _size(refused)
+        while len(self._waiting) > BOUND or self.waiting_bytes > MOST_BYTES:
+            self._take_oldest()
+            self.dropped += 1
         self._wake.set()
 
     async def run(self, database: Database) -> None:
@@ -44,18 +53,40 @@ class RefusedKeeper:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                group = [self._waiting[k] for k in range(min(GROUP, len(self._waiting)))]
-                try:
-                    await quarantine.add_quarantined(database, [r for g in group for r in _rows(g)])
-                except DatabaseUnavailable as error:
-                    log.debug("quarantine.waiting", reason=str(error))
-                    await asyncio.sleep(PAUSE_S)
-                    continue
-                for _ in group:
-                    self._waiting.popleft()
+                # In hand, not in the queue: what gives way there meanwhile is another.
+                rows: list[quarantine.Quarantined] = []
+                while self._waiting and len(rows) < GROUP:
+                    rows += _rows(self._take_oldest())
+                await _keep(database, rows)
+
+    def _take_oldest(self) -> Quarantined:
+        oldest = self._waiting.popleft()
+        self.waiting_bytes -= _size(oldest)
+        return oldest
+
+
+async def _keep(database: Database, rows: list[quarantine.Quarantined]) -> None:
+    while True:
+        try:
+            await quarantine.add_quarantined(database, rows)
+        except DatabaseUnavailable as error:
+            log.debug("quarantine.waiting", reason=str(error))
+            await asyncio.sleep(PAUSE_S)
+        else:
+            return
+
+
+def _size(refused: Quarantined) -> int:
+    texts = sum(len(error.path) + len(error.reason) for error in refused.errors)
+    held = len(refused.payload) + len(refused.topic) + texts
+    return held + _OVERHEAD * (1 + len(refused.errors))
 
 
 def _rows(refused: Quarantined) -> list[quarantine.Quarantined]:
+    """A row for each mistake, the first of them last: newest first is how they are shown.
+
+    The payload stands with the first only.
+    """
     return [
         quarantine.Quarantined(
             at=refused.received,
@@ -63,7 +94,7 @@ def _rows(refused: Quarantined) -> list[quarantine.Quarantined]:
             topic=refused.topic,
             path=error.path,
             reason=error.reason,
-            payload=refused.payload,
+            payload=b"" if place else refused.payload,
         )
-        for error in refused.errors
+        for place, error in reversed(list(enumerate(refused.errors)))
     ]
