@@ -1,6 +1,6 @@
 """What operators do to an alarm: journalled, folded, and answered from the fold.
 
-The act carries the state the operator saw. Whoever comes second gets 409 with the alarm as it
+The act carries the state and level the operator saw. Whoever comes second gets 409 with the alarm as it
 stands. Acts work while the database is away.
 """
 
@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 
-from alerting import Act, Alarm, AlarmState, Refusal, Verb
+from alerting import Act, Alarm, AlarmState, Level, Refusal, Verb
 from api.alarm_views import AlarmView
 from api.alarms import AlarmId, as_closed, seen_alarm
 from api.answers import Json
@@ -29,9 +29,10 @@ LONGEST_SHELF_H = 8
 
 
 class ActBody(Body):
-    """`seen`: the state the operator had on his screen."""
+    """`seen`, `seen_level`: state and level the operator had on his screen; null is not compared."""
 
     seen: AlarmState | None = None
+    seen_level: Level | None = None
 
 
 class Acknowledgement(ActBody):
@@ -94,6 +95,7 @@ async def _done(
         actor=ask.user.name,
         at=ask.edge.clock(),
         seen=body.seen,
+        seen_level=body.seen_level,
         note=note,
         until=until,
     )

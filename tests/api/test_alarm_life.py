@@ -43,6 +43,28 @@ def test_an_alarm_is_listed_explained_acknowledged_and_has_a_timeline(visit: Vis
     visit(act)
 
 
+def test_an_acknowledgement_of_h_is_refused_once_it_is_hh(visit: Visit) -> None:
+    async def act(house: House) -> None:
+        for age in (12, 2):  # H has an on-delay of 10 s
+            await house.reading("gw-a", 30.0, age_s=age)
+        async with house.signed_in("olga") as olga:
+            [alarm] = (await olga.get("alarms")).json()["items"]
+            assert alarm["level"] == "H"
+            await house.reading("gw-a", 61.5)
+            path = f"alarms/{alarm['id']}/acknowledge"
+            on_screen = {"seen": alarm["state"], "seen_level": alarm["level"]}
+            late = await olga.post(path, json=on_screen)
+            assert late.status_code == 409
+            assert late.json()["alarm"]["level"] == "HH"
+            assert late.json()["alarm"]["state"] == "unacknowledged"
+            nonsense = await olga.post(path, json={**on_screen, "seen_level": "HHH"})
+            assert nonsense.status_code == 422
+            known = await olga.post(path, json={**on_screen, "seen_level": "HH"})
+            assert known.status_code == 200
+
+    visit(act)
+
+
 def test_shelving_wants_a_reason_and_a_viewer_may_not_act(visit: Visit) -> None:
     async def act(house: House) -> None:
         await house.reading("gw-a", 61.5)

@@ -52,7 +52,13 @@ export type Act = 'acknowledge' | 'shelve' | 'unshelve' | 'comment' | 'reset'
 export const act = (
   alarmId: string,
   verb: Act,
-  body: { note?: string; minutes?: number; reason?: string; seen?: AlarmState },
+  body: {
+    note?: string
+    minutes?: number
+    reason?: string
+    seen?: AlarmState
+    seen_level?: Alarm['level']
+  },
 ): Promise<Alarm> => post<Alarm>(`/alarms/${id(alarmId)}/${verb}`, body)
 
 export const regions = (): Promise<Region[]> => all<Region>('/regions')

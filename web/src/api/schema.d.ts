@@ -836,6 +836,8 @@ export interface components {
         Acknowledgement: {
             /** Seen */
             seen?: ("normal" | "unacknowledged" | "acknowledged" | "returned_unacknowledged" | "latched_unacknowledged" | "latched_acknowledged" | "shelved" | "suppressed" | "out_of_service") | null;
+            /** Seen Level */
+            seen_level?: ("HH" | "H" | "L" | "LL") | null;
             /**
              * Note
              * @default
@@ -845,11 +847,13 @@ export interface components {
         };
         /**
          * ActBody
-         * @description `seen`: the state the operator had on his screen.
+         * @description `seen`, `seen_level`: state and level the operator had on his screen; null is not compared.
          */
         ActBody: {
             /** Seen */
             seen?: ("normal" | "unacknowledged" | "acknowledged" | "returned_unacknowledged" | "latched_unacknowledged" | "latched_acknowledged" | "shelved" | "suppressed" | "out_of_service") | null;
+            /** Seen Level */
+            seen_level?: ("HH" | "H" | "L" | "LL") | null;
         };
         /** Body_token_api_v1_auth_token_post */
         Body_token_api_v1_auth_token_post: {
@@ -862,6 +866,8 @@ export interface components {
         Comment: {
             /** Seen */
             seen?: ("normal" | "unacknowledged" | "acknowledged" | "returned_unacknowledged" | "latched_unacknowledged" | "latched_acknowledged" | "shelved" | "suppressed" | "out_of_service") | null;
+            /** Seen Level */
+            seen_level?: ("HH" | "H" | "L" | "LL") | null;
             /** Note */
             note: string;
         };
@@ -1171,6 +1177,8 @@ export interface components {
         Shelving: {
             /** Seen */
             seen?: ("normal" | "unacknowledged" | "acknowledged" | "returned_unacknowledged" | "latched_unacknowledged" | "latched_acknowledged" | "shelved" | "suppressed" | "out_of_service") | null;
+            /** Seen Level */
+            seen_level?: ("HH" | "H" | "L" | "LL") | null;
             /**
              * Minutes
              * @example 30

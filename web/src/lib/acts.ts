@@ -1,4 +1,4 @@
-/** What an operator does to an alarm: one call each, with the state he saw, and a plain answer. */
+/** What an operator does to an alarm: one call each, with the state and level he saw, and a plain answer. */
 import { ElMessage } from 'element-plus'
 import 'element-plus/es/components/message/style/css'
 import { reactive } from 'vue'
@@ -24,7 +24,8 @@ export function useActs() {
     if (sending.has(alarm.id)) return false
     sending.add(alarm.id)
     try {
-      alarms.answered(await calls.act(alarm.id, verb, { ...body, seen: alarm.state }))
+      const saw = { seen: alarm.state, seen_level: alarm.level }
+      alarms.answered(await calls.act(alarm.id, verb, { ...body, ...saw }))
       return true
     } catch (error) {
       if (error instanceof ProblemError && error.status === 409 && error.problem?.alarm) {
