@@ -14,10 +14,19 @@ from starlette.responses import Response
 
 from alerting import Alarm, Transition
 from api.alarm_views import AlarmView, sentences
-from api.answers import Json, Page, Texts, Time, microseconds, rfc3339
+from api.answers import (
+    Json,
+    Page,
+    Texts,
+    Time,
+    cursor_key,
+    cursor_text,
+    microseconds,
+    rfc3339,
+)
 from api.documented import answers
 from api.edge import Ask, Asking
-from api.lists import Cursor, Limit, ParentId
+from api.lists import Cursor, Limit, Listing, ParentId
 from api.problems import Problem
 from api.situation import UNACKNOWLEDGED
 from store.alarms import NO_LEVEL, AlarmFilter, get_alarm, list_alarms
@@ -28,6 +37,8 @@ router = APIRouter(prefix="/alarms", tags=["alarms"])
 
 Place = tuple[int, int, int]
 """(raised_at, position, ordinal of birth): the order of lists, and what a cursor holds."""
+ChangeId = tuple[int, int]
+"""(position, ordinal) of a transition."""
 AlarmId = Annotated[str, Path(pattern=r"^\d{1,18}\.\d{1,9}$")]
 
 
@@ -48,14 +59,15 @@ class TimelineItem(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "
 
 
 class Timeline(msgspec.Struct, frozen=True):
-    """Oldest first."""
+    """Oldest first; a cut leaves the newest, and `next` leads to what was before them."""
 
     items: list[TimelineItem]
+    next: str | None = None
 
 
 @router.get("", **answers(Page[AlarmView], 400, 401, 422, 503))
 async def alarms(  # noqa: PLR0913, PLR0917 - one query parameter each
-    ask: Asking,
+    ask: Listing,
     state: Literal["open", "unacknowledged", "closed"] | None = None,
     level: Literal["HH", "H", "L", "LL", "none"] | None = None,
     kind: Annotated[str | None, Query(pattern="^[a-z_]{1,20}$")] = None,
@@ -151,30 +163,43 @@ async def alarm(ask: Asking, alarm_id: AlarmId) -> Response:
     return Json(ask.edge.views.json(ask.registry, found))
 
 
-@router.get("/{alarm_id}/timeline", **answers(Timeline, 401, 404, 503))
-async def timeline(ask: Asking, alarm_id: AlarmId) -> Response:
-    """Everything that happened to an alarm, the oldest first."""
+@router.get("/{alarm_id}/timeline", **answers(Timeline, 400, 401, 404, 422, 503))
+async def timeline(
+    ask: Listing, alarm_id: AlarmId, limit: Limit = 1000, cursor: Cursor = None
+) -> Response:
+    """The newest of what happened to an alarm, the oldest of it first."""
     found, _ = await seen_alarm(ask, alarm_id)
-    changes = await _changes(ask, alarm_id)
+    before = None if cursor is None else cursor_key(cursor, tuple[int, int])
+    if before is not None and not all(0 <= part < 1 << 62 for part in before):
+        raise Problem("invalid_cursor")
+    changes = sorted((await _changes(ask, alarm_id, before, limit + 1)).items())
+    chosen = changes[-limit:]
     items = [
         _item(ask.registry, f"{position}.{ordinal}", change, found.source)
-        for (position, ordinal), change in sorted(changes.items())
+        for (position, ordinal), change in chosen
     ]
-    return Json(Timeline(items))
+    return Json(Timeline(items, cursor_text(chosen[0][0]) if len(changes) > limit else None))
 
 
-async def _changes(ask: Ask, alarm_id: str) -> dict[tuple[int, int], Transition]:
-    """Every change of an alarm by id: what the store has, and what it does not have yet.
+async def _changes(
+    ask: Ask, alarm_id: str, before: ChangeId | None, count: int
+) -> dict[ChangeId, Transition]:
+    """The newest `count` changes of an alarm before an id, and maybe more, by id.
+
+    What the store has, and what it does not have yet.
 
     Raises:
         DatabaseUnavailable: the older part of the story cannot be read.
     """
-    recent: dict[tuple[int, int], Transition] = {
-        (e.position, e.ordinal): e.transition for e in ask.edge.recent.of(alarm_id)
+    kept = ask.edge.recent.of(alarm_id)
+    recent: dict[ChangeId, Transition] = {
+        (e.position, e.ordinal): e.transition
+        for e in kept
+        if before is None or (e.position, e.ordinal) < before
     }
-    if any(f"{position}.{ordinal}" == alarm_id for position, ordinal in recent):
+    if any(f"{e.position}.{e.ordinal}" == alarm_id for e in kept):
         return recent  # it was raised within memory, so nothing is missing
-    stored = await stored_timeline(ask.database, ask.scope, alarm_id)
+    stored = await stored_timeline(ask.database, ask.scope, alarm_id, before=before, limit=count)
     return {(e.position, e.ordinal): e.transition for e in stored} | recent
 
 

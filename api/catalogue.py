@@ -8,8 +8,7 @@ from starlette.responses import Response
 
 from api.answers import Json, Page, Texts
 from api.documented import answers
-from api.edge import Asking
-from api.lists import Cursor, Limit, listed
+from api.lists import Cursor, Limit, Listing, listed
 from domain.catalogue import CERTAINTY_NAMES, Certainty, Measurand, catalogue
 
 router = APIRouter(tags=["registry"])
@@ -50,7 +49,7 @@ class MeasurandView(msgspec.Struct, frozen=True, kw_only=True, rename={"class_":
 
 
 @router.get("/catalogue", **answers(Page[MeasurandView], 400, 401, 422))
-async def measurands(ask: Asking, limit: Limit = 500, cursor: Cursor = None) -> Response:
+async def measurands(ask: Listing, limit: Limit = 500, cursor: Cursor = None) -> Response:
     """Every measurand, in order of code."""
     del ask
     rows = catalogue().values()

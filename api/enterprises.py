@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.answers import Json, Named, Page
 from api.bodies import Body, BodyId, Name, patched
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
-from api.lists import Cursor, Id, Limit, Text, listed, matches
+from api.lists import (
+    Cursor,
+    Id,
+    Limit,
+    Listing,
+    RegionId,
+    Text,
+    enterprises_below,
+    listed,
+    matches,
+)
 from api.problems import Problem
 from api.situation import Counters, SiteState
 from domain.assets import Enterprise
@@ -44,8 +52,8 @@ class EnterprisePatch(Body):
 
 @router.get("", **answers(Page[EnterpriseView], 400, 401, 422))
 async def enterprises(
-    ask: Asking,
-    region: Annotated[str | None, Query(description="It and every region below it.")] = None,
+    ask: Listing,
+    region: RegionId = None,
     industry: str | None = None,
     state: SiteState | None = None,
     text: Text = None,
@@ -53,7 +61,7 @@ async def enterprises(
     cursor: Cursor = None,
 ) -> Response:
     """Enterprises, in order of id."""
-    within = None if region is None else ask.registry.scope_of("region", region).enterprises
+    within = enterprises_below(ask.registry, region)
     rows = (
         enterprise
         for enterprise in ask.registry.enterprises.values()

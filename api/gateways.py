@@ -14,7 +14,17 @@ from api.answers import Json, Named, Page, Time, rfc3339, rfc3339_or_none
 from api.bodies import Body, BodyId, patched
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
-from api.lists import Cursor, Id, Limit, Text, listed, matches
+from api.lists import (
+    Cursor,
+    Id,
+    Limit,
+    Listing,
+    RegionId,
+    Text,
+    enterprises_below,
+    listed,
+    matches,
+)
 from api.ports import Credentials, GatewayLive
 from api.problems import Problem
 from domain.assets import Gateway
@@ -103,21 +113,24 @@ class GatewayPatch(Body):
 
 @router.get("", **answers(Page[GatewayView], 400, 401, 422))
 async def gateways(
-    ask: Asking,
+    ask: Listing,
     site: str | None = None,
     enterprise: str | None = None,
+    region: RegionId = None,
     state: Literal["online", "offline", "silent"] | None = None,
     text: Text = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
     """Gateways, in order of id."""
+    within = enterprises_below(ask.registry, region)
     rows = (
         gateway
         for gateway in ask.registry.gateways.values()
         if ask.registry.sees_site(ask.scope, gateway.site)
         and (site is None or gateway.site == site)
         and (enterprise is None or ask.registry.sites[gateway.site].enterprise == enterprise)
+        and (within is None or ask.registry.sites[gateway.site].enterprise in within)
         and matches(text, gateway.id, gateway.name)
         and (state is None or _is(state, ask.live.gateway(gateway.number)))
     )

@@ -15,13 +15,24 @@ from api.answers import Json, Page, Time, rfc3339
 from api.bodies import Body
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
-from api.lists import SensorId
+from api.lists import Cursor, Listing, SensorId, listed
+from api.lists import Limit as PageLimit
 from api.problems import Problem
 from domain.assets import Sensor
+from domain.catalogue import catalogue
 from domain.readings import MICROSECONDS
-from store.limits import LimitDraft, complete, limit_changes, set_limits
+from store.limits import (
+    LimitChange,
+    LimitDraft,
+    complete,
+    default_limits,
+    limit_changes,
+    set_limits,
+)
 
 router = APIRouter(prefix="/sensors", tags=["registry"])
+MOST_CHANGES = 10_000
+"""Of one sensor that can be paged through; people make them, each with a reason."""
 
 
 class LimitView(msgspec.Struct, frozen=True):
@@ -69,10 +80,14 @@ class SensorLimits(msgspec.Struct, frozen=True):
 
 @router.put("/{sensor_id}/limits", **answers(SensorLimits, 401, 403, 404, 422, 503))
 async def replace_limits(ask: Administering, sensor_id: SensorId, body: LimitsBody) -> Response:
-    """Replace all limits; judged by at once. A level left out, or null, is judged no more."""
+    """Replace all limits; judged by at once. A level left out, or null, is judged no more.
+
+    What is left out of a level stays as it is, or comes from the catalogue where it is new.
+    """
     sensor = _seen(ask, sensor_id)
-    kept = {limit.level: limit for limit in ask.registry.limits.get(sensor_id, ())}
-    wanted = complete(drafts_of(body.limits), kept, actor=ask.user.name)
+    base = default_limits(catalogue().get(sensor.measurand))
+    base |= {limit.level: limit for limit in ask.registry.limits.get(sensor_id, ())}
+    wanted = complete(drafts_of(body.limits), base, actor=ask.user.name)
     await set_limits(
         ask.database,
         sensor_id,
@@ -93,25 +108,26 @@ async def limits(ask: Asking, sensor_id: SensorId) -> Response:
     return Json(SensorLimits(limit_views(ask.registry.limits.get(sensor_id, ()))))
 
 
-@router.get("/{sensor_id}/limits/changes", **answers(Page[LimitChangeView], 401, 404, 503))
-async def changes(ask: Asking, sensor_id: SensorId) -> Response:
+@router.get(
+    "/{sensor_id}/limits/changes", **answers(Page[LimitChangeView], 400, 401, 404, 422, 503)
+)
+async def changes(
+    ask: Listing, sensor_id: SensorId, limit: PageLimit = 100, cursor: Cursor = None
+) -> Response:
     """Who changed the limits, why, from what to what; newest first."""
     _seen(ask, sensor_id)
-    rows = await limit_changes(ask.database, sensor_id)
-    return Json(
-        Page(
-            [
-                LimitChangeView(
-                    row.id,
-                    rfc3339(row.at),
-                    row.actor,
-                    row.reason,
-                    {limit["level"]: _stored_view(limit) for limit in row.before},
-                    {limit["level"]: _stored_view(limit) for limit in row.after},
-                )
-                for row in rows
-            ]
-        )
+    rows = await limit_changes(ask.database, sensor_id, limit=MOST_CHANGES)
+    return Json(listed(rows, _change, key=lambda row: (-row.id,), cursor=cursor, limit=limit))
+
+
+def _change(row: LimitChange) -> LimitChangeView:
+    return LimitChangeView(
+        row.id,
+        rfc3339(row.at),
+        row.actor,
+        row.reason,
+        {limit["level"]: _stored_view(limit) for limit in row.before},
+        {limit["level"]: _stored_view(limit) for limit in row.after},
     )
 
 

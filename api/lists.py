@@ -1,15 +1,22 @@
-"""Paging and text filter that every list of the registry shares."""
+"""Paging and filters that lists share.
+
+A list refuses a query parameter it does not have: a misspelt filter must not pass for applied.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, TypeVar
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query, Request
 
 from api.answers import Page, cursor_key, page_of
-from api.problems import Problem
+from api.edge import Ask, Asking
+from api.languages import preferred
+from api.problem_texts import UNKNOWN_PARAMETER
+from api.problems import FieldError, Problem
 from domain.assets import ID_PATTERN
+from store.registry import Registry
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -23,8 +30,32 @@ Id = Annotated[str, Path(pattern=f"^{ID_PATTERN.pattern}$")]
 ParentId = Annotated[
     str | None, Query(pattern=f"^{ID_PATTERN.pattern}$", description="Only what belongs to it.")
 ]
+RegionId = Annotated[str | None, Query(description="It and every region below it.")]
 GatewayId = Annotated[str, Path(pattern=f"^{ID_PATTERN.pattern}$")]
 SensorId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+
+async def listing(ask: Asking, request: Request) -> Ask:
+    """Who asks for a list.
+
+    Raises:
+        Problem: by something the list does not know (422).
+    """
+    known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
+    unknown = sorted(set(request.query_params) - set(known))
+    if unknown:
+        language = preferred(request.headers.get("accept-language"))
+        reason = UNKNOWN_PARAMETER[language].format(known=", ".join(known))
+        raise Problem("invalid", errors=[FieldError(name, reason) for name in unknown])
+    return ask
+
+
+Listing = Annotated[Ask, Depends(listing)]
+
+
+def enterprises_below(registry: Registry, region: str | None) -> frozenset[str] | None:
+    """Enterprises of a region and all below it; None where no region was asked for."""
+    return None if region is None else registry.scope_of("region", region).enterprises
 
 
 def matches(text: str | None, *fields: str) -> bool:

@@ -208,6 +208,12 @@ UNKNOWN_REFERENCE: Final[dict[Language, str]] = {
 }
 """What is wrong with a field that points at something which does not exist."""
 
+UNKNOWN_PARAMETER: Final[dict[Language, str]] = {
+    "zh-CN": "没有此查询参数；可用的有：{known}",
+    "en": "there is no such query parameter; there are {known}",
+}
+"""What is wrong with a filter that a list does not have: it would pass for applied."""
+
 REASONS: Final[dict[str, str]] = {
     "missing": "必填",
     "extra_forbidden": "没有此字段",

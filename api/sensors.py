@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from alerting import Level, Limit
+from alerting import AlarmState, Level, Limit
 from api.alarm_views import measurand_name, zone_of
 from api.answers import Json, Named, Page, Texts, Time, rfc3339
 from api.bodies import Body, BodyId
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
 from api.limits import LimitView, NewLimits, drafts_of, limit_views
-from api.lists import Cursor, SensorId, Text, listed, matches
+from api.lists import Cursor, Listing, RegionId, SensorId, enterprises_below, listed, matches
 from api.lists import Limit as PageLimit
 from api.problems import Problem
 from api.situation import Situation
@@ -30,6 +30,10 @@ from store.sensors import remove_sensor as unstore_sensor
 from store.sensors import update_sensor
 
 router = APIRouter(prefix="/sensors", tags=["registry"])
+SensorText = Annotated[
+    str | None,
+    Query(max_length=100, description="The id, or part of the tag or name, in any case."),
+]
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -105,19 +109,21 @@ class SensorPatch(Body):
 
 @router.get("", **answers(Page[SensorView], 400, 401, 422))
 async def sensors(  # noqa: PLR0913, PLR0917 - one query parameter each
-    ask: Asking,
+    ask: Listing,
+    region: RegionId = None,
     enterprise: str | None = None,
     site: str | None = None,
     zone: str | None = None,
     gateway: str | None = None,
     measurand: str | None = None,
-    state: str | None = None,
-    text: Text = None,
+    state: AlarmState | Literal["stale"] | None = None,
+    text: SensorText = None,
     limit: PageLimit = 100,
     cursor: Cursor = None,
 ) -> Response:
     """Sensors, in order of id."""
     registry, now = ask.registry, ask.edge.situations.now()
+    within = enterprises_below(registry, region)
 
     def wanted(row: Sensor) -> bool:
         at = registry.gateways[row.gateway].site
@@ -126,9 +132,10 @@ async def sensors(  # noqa: PLR0913, PLR0917 - one query parameter each
             and (gateway is None or row.gateway == gateway)
             and (site is None or at == site)
             and (enterprise is None or registry.sites[at].enterprise == enterprise)
+            and (within is None or registry.sites[at].enterprise in within)
             and (zone is None or row.zone == zone)
             and (measurand is None or row.measurand == measurand)
-            and matches(text, row.tag, row.name)
+            and (text == str(row.id) or matches(text, row.tag, row.name))
             and (state is None or now.state_of(row.id) == state)
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 
@@ -12,7 +12,17 @@ from api.answers import Json, Named, Page
 from api.bodies import Body, BodyId, Name, patched
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
-from api.lists import Cursor, Id, Limit, Text, listed, matches
+from api.lists import (
+    Cursor,
+    Id,
+    Limit,
+    Listing,
+    RegionId,
+    Text,
+    enterprises_below,
+    listed,
+    matches,
+)
 from api.problems import Problem
 from api.situation import Counters, SiteState
 from domain.assets import Site
@@ -54,16 +64,16 @@ class SitePatch(Body):
 
 @router.get("", **answers(Page[SiteView], 400, 401, 422))
 async def sites(
-    ask: Asking,
+    ask: Listing,
     enterprise: str | None = None,
-    region: Annotated[str | None, Query(description="It and every region below it.")] = None,
+    region: RegionId = None,
     state: SiteState | None = None,
     text: Text = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
     """Sites, in order of id."""
-    within = None if region is None else ask.registry.scope_of("region", region).enterprises
+    within = enterprises_below(ask.registry, region)
     rows = (
         site
         for site in ask.registry.sites.values()

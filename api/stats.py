@@ -15,11 +15,13 @@ from starlette.responses import Response
 from api.answers import Json, Named, Page, Time, microseconds, rfc3339_or_none
 from api.documented import answers
 from api.edge import Ask, Asking
+from api.lists import Cursor, Limit, Listing, listed
 from api.problems import FieldError, Problem
 from api.situation import ASIDE, UNACKNOWLEDGED
 from domain.catalogue import catalogue
 from store.database import DatabaseUnavailable
-from store.statistics import AlarmsRaised, alarm_counts, alarms_raised, data_quality
+from store.quality import data_quality
+from store.statistics import AlarmCount, AlarmsRaised, SensorQuality, alarm_counts, alarms_raised
 
 router = APIRouter(prefix="/stats", tags=["statistics"])
 DAY_US = 86_400_000_000
@@ -147,8 +149,8 @@ def day_start(now: int, zone: ZoneInfo) -> int:
     return microseconds(local.replace(hour=0, minute=0, second=0, microsecond=0))
 
 
-@router.get("/coverage", **answers(Page[Coverage], 401))
-async def coverage(ask: Asking) -> Response:
+@router.get("/coverage", **answers(Page[Coverage], 400, 401, 422))
+async def coverage(ask: Listing, limit: Limit = 5000, cursor: Cursor = None) -> Response:
     """By enterprise and class of measurand: sensors registered, sensors heard."""
     now, registry, known = ask.edge.situations.now(), ask.registry, catalogue()
     total: Counter[tuple[str, str]] = Counter()
@@ -160,43 +162,60 @@ async def coverage(ask: Asking) -> Response:
             key = (site.enterprise, "" if measurand is None else measurand.class_)
             total[key] += 1
             online[key] += now.is_online(sensor)
-    rows = [
-        Coverage(
-            Named(owner, registry.enterprises[owner].name), class_, count, online[owner, class_]
-        )
-        for (owner, class_), count in sorted(total.items())
-    ]
-    return Json(Page(rows))
+
+    def view(key: tuple[str, str]) -> Coverage:
+        owner, class_ = key
+        named = Named(owner, registry.enterprises[owner].name)
+        return Coverage(named, class_, total[key], online[key])
+
+    return Json(listed(total, view, key=lambda key: key, cursor=cursor, limit=limit))
 
 
-@router.get("/quality", **answers(Page[Quality], 401, 422, 503))
+@router.get("/quality", **answers(Page[Quality], 400, 401, 422, 503))
 async def quality(
-    ask: Asking, since: AwareDatetime | None = None, until: AwareDatetime | None = None
+    ask: Listing,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    limit: Limit = 5000,
+    cursor: Cursor = None,
 ) -> Response:
-    """Per sensor, over whole hours of a time (default: the last 24 hours)."""
+    """Per sensor, over a time (default: the last 24 hours); hours that are over count whole."""
     start, end = _span(ask, since, until)
     found = await data_quality(ask.database, ask.scope, since=start, until=end)
-    rows = []
-    for row in found:
+
+    def view(row: SensorQuality) -> Quality:
         sensor = ask.registry.sensor(row.sensor)
         tag = "" if sensor is None else sensor.tag
         count = max(row.readings, 1)
-        rows.append(Quality(row.sensor, tag, row.readings, row.usable / count, row.good / count))
-    return Json(Page(rows))
+        return Quality(row.sensor, tag, row.readings, row.usable / count, row.good / count)
+
+    return Json(listed(found, view, key=lambda row: (row.sensor,), cursor=cursor, limit=limit))
 
 
-@router.get("/alarms", **answers(Page[AlarmCountView], 401, 422, 503))
+@router.get("/alarms", **answers(Page[AlarmCountView], 400, 401, 422, 503))
 async def alarm_statistics(
-    ask: Asking, since: AwareDatetime | None = None, until: AwareDatetime | None = None
+    ask: Listing,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    limit: Limit = 5000,
+    cursor: Cursor = None,
 ) -> Response:
     """Alarms raised in a time (default: the last 24 hours) by kind and level."""
     start, end = _span(ask, since, until)
     found = await alarm_counts(ask.database, ask.scope, since=start, until=end)
-    rows = [
-        AlarmCountView(row.kind, row.level, row.priority, row.alarms, row.unacknowledged)
-        for row in found
-    ]
-    return Json(Page(rows))
+
+    def view(row: AlarmCount) -> AlarmCountView:
+        return AlarmCountView(row.kind, row.level, row.priority, row.alarms, row.unacknowledged)
+
+    return Json(
+        listed(
+            found,
+            view,
+            key=lambda row: (-row.alarms, row.kind, row.level or ""),
+            cursor=cursor,
+            limit=limit,
+        )
+    )
 
 
 def _span(ask: Ask, since: datetime | None, until: datetime | None) -> tuple[int, int]:

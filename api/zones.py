@@ -10,7 +10,17 @@ from api.answers import Json, Named, Page
 from api.bodies import Body, BodyId, Name, patched
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
-from api.lists import Cursor, Id, Limit, Text, listed, matches
+from api.lists import (
+    Cursor,
+    Id,
+    Limit,
+    Listing,
+    RegionId,
+    Text,
+    enterprises_below,
+    listed,
+    matches,
+)
 from api.problems import Problem
 from domain.assets import Zone
 from store.assets import add_asset, remove_asset, update_asset
@@ -39,20 +49,23 @@ class ZonePatch(Body):
 
 @router.get("", **answers(Page[ZoneView], 400, 401, 422))
 async def zones(
-    ask: Asking,
+    ask: Listing,
     site: str | None = None,
     enterprise: str | None = None,
+    region: RegionId = None,
     text: Text = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
     """Zones, in order of id."""
+    within = enterprises_below(ask.registry, region)
     rows = (
         zone
         for zone in ask.registry.zones.values()
         if ask.registry.sees_site(ask.scope, zone.site)
         and (site is None or zone.site == site)
         and (enterprise is None or ask.registry.sites[zone.site].enterprise == enterprise)
+        and (within is None or ask.registry.sites[zone.site].enterprise in within)
         and matches(text, zone.id, zone.name)
     )
     return Json(

@@ -115,19 +115,34 @@ async def get_alarm(database: Database, scope: Scope, id_: str) -> Alarm | None:
 
 
 async def timeline(
-    database: Database, scope: Scope, id_: str, *, limit: int = 1000
+    database: Database,
+    scope: Scope,
+    id_: str,
+    *,
+    before: tuple[int, int] | None = None,
+    limit: int = 1000,
 ) -> list[StoredEvent]:
-    """Everything that happened to one alarm, the oldest first; nothing when out of scope."""
+    """The newest of what happened to one alarm before an id, or until now, the oldest first.
+
+    Nothing when out of scope.
+    """
+    position, ordinal = before or (None, None)
     async with database.connection() as connection:
         rows = await connection.fetch(
             "SELECT position, ordinal, body FROM transitions "
             f"WHERE alarm = $1 AND {gateways_in_scope('gateway', 3)} "
-            "ORDER BY position, ordinal LIMIT $2",
+            "AND ($6::bigint IS NULL OR (position, ordinal) < ($6, $7::bigint)) "
+            "ORDER BY position DESC, ordinal DESC LIMIT $2",
             id_,
             limit,
             *scope.parameters(),
+            position,
+            ordinal,
         )
-    return [StoredEvent(r["position"], r["ordinal"], _transition(r["body"]), None) for r in rows]
+    newest_first = (
+        StoredEvent(r["position"], r["ordinal"], _transition(r["body"]), None) for r in rows
+    )
+    return list(newest_first)[::-1]
 
 
 async def events_after(

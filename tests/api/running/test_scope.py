@@ -101,6 +101,30 @@ def test_what_is_out_of_scope_does_not_exist(
         assert enterprise.status_code == (200 if ENTERPRISE[site] in inside else 404)
 
 
+@pytest.mark.parametrize(
+    ("who", "seen"),
+    [
+        ("olga", {"county", "north", "south", "marsh"}),
+        ("norah", {"county", "north", "marsh"}),
+        ("alice", {"county", "north"}),
+        ("bob", {"county", "south"}),
+        ("charlie", {"county", "north"}),
+    ],
+)
+def test_regions_are_the_way_to_what_is_in_scope_and_what_lies_in_it(
+    house: House, root: httpx.Client, who: str, seen: set[str]
+) -> None:
+    root.post(
+        "/regions", json={"id": "marsh", "name": "湿地村", "kind": "village", "parent": "north"}
+    )
+    whole = {"county", "north", "south", "marsh"}
+    with house.client(who) as client:
+        assert {r["id"] for r in _items(client, "/regions")} & whole == seen
+        for region in whole:
+            expected = 200 if region in seen else 404
+            assert client.get(f"/regions/{region}").status_code == expected, region
+
+
 @pytest.mark.parametrize("who", ["alice", "bob", "charlie"])
 @pytest.mark.parametrize("site", ENTERPRISE)
 def test_filters_name_nothing_that_is_out_of_scope(
