@@ -1,8 +1,11 @@
 """The registry as this process knows it, and its way into the engine and ingest.
 
-A change is: read the registry from the database, keep the standby copy, tell ingest the tags,
-and append what differs to the journal as a program change. When `refresh` returns, the fold
-judges by it.
+A change is: read the registry from the database, keep the standby copy, and append what differs to
+the journal as a program change. When `refresh` returns, the fold judges by it.
+
+Ingest is told of a sensor once the fold knows it, and no longer once the registry does not: a
+reading that stands in the journal before its sensor would be acknowledged, and then judged and
+stored by nobody.
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ class Registration:
     """One per process.
 
     Attributes:
-        registry: the snapshot in force; replaced whole.
+        registry: the newest snapshot; replaced whole. `enforce` puts it in force.
         credentials: hash of each gateway's password.
     """
 
@@ -106,14 +109,13 @@ class Registration:
     def _take(self, registry: Registry, credentials: dict[str, str]) -> None:
         self.registry = registry
         self.credentials = MappingProxyType(credentials)
-        self._tags = tags_of(registry)
 
     def gateways(self) -> Iterable[Gateway]:
         """The live gateways."""
         return self.registry.gateways.values()
 
     def tags(self, gateway: str) -> GatewayTags | None:
-        """A gateway's number and tags, for ingest."""
+        """A gateway's number and tags, for ingest: what registry and fold both know of it."""
         return self._tags.get(gateway)
 
     async def refresh(self, spine: Spine) -> None:
@@ -128,12 +130,13 @@ class Registration:
             await self.enforce(spine)
 
     async def enforce(self, spine: Spine) -> None:
-        """Append what the fold's configuration lacks of the registry's.
+        """Append what the fold's configuration lacks of the registry's; tell ingest the tags.
 
         Raises:
             NotJudgeable: the registry holds what no program can be made of.
             store.journal.JournalUnavailable: the change could not be kept; call again.
         """
+        self._tell_ingest(spine.fold.configuration)  # what is gone, before the fold forgets it
         change = difference(
             spine.fold.configuration, self.registry.configuration(), at=self._clock()
         )
@@ -144,12 +147,22 @@ class Registration:
             except ValueError as error:
                 raise NotJudgeable(f"the registry cannot be judged by: {error}") from error
             await spine.decide(Entry(EntryKind.PROGRAM, change.to_bytes()))
+            self._tell_ingest(spine.fold.configuration)  # what is new, once the fold knows it
             log.info(
                 "program.changed",
                 sensors=len(change.sensors),
                 gateways=len(change.gateways),
                 removed=len(change.removed_sensors) + len(change.removed_gateways),
             )
+
+    def _tell_ingest(self, known: Configuration) -> None:
+        self._tags = {
+            gateway: GatewayTags(
+                all_.number, {tag: ref for tag, ref in all_.tags.items() if ref.id in known.sensors}
+            )
+            for gateway, all_ in tags_of(self.registry).items()
+            if all_.number in known.gateways
+        }
 
     async def set_credential(self, gateway: str, hashed: str | None) -> None:
         """Keep the hash of a gateway's password; None takes it away."""
