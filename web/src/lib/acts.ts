@@ -23,8 +23,8 @@ export function useActs() {
   ): Promise<boolean> {
     if (sending.has(alarm.id)) return false
     sending.add(alarm.id)
+    const saw = { seen: alarm.state, seen_level: alarm.level }
     try {
-      const saw = { seen: alarm.state, seen_level: alarm.level }
       alarms.answered(await calls.act(alarm.id, verb, { ...body, ...saw }))
       return true
     } catch (error) {
@@ -32,11 +32,13 @@ export function useActs() {
         const winner = error.problem.alarm
         alarms.answered(winner)
         const who = winner.acknowledged_by
+        const other = winner.level && winner.level !== saw.seen_level
+        const level = other ? `${t(`level.${winner.level}`)} · ` : ''
         ElMessage.warning({
           message:
             verb === 'acknowledge' && who
               ? t('act.conflictBy', { who })
-              : t('act.conflict', { state: t(`state.${winner.state}`) }),
+              : t('act.conflict', { state: level + t(`state.${winner.state}`) }),
           duration: 6000,
         })
       } else ElMessage.error({ message: t('act.refused', { why: why(error) }), duration: 8000 })
