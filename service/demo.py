@@ -1,7 +1,8 @@
 """The demo: our own PostgreSQL and broker, the service, and a simulated county at play.
 
 The county is registered at the first start and played by a process of its own, over MQTT, with
-each gateway's own credentials, exactly as real gateways would.
+each gateway's own credentials, exactly as real gateways would. Whatever becomes of that process,
+the service runs; what somebody removed from the registry stays removed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
 from pydantic import SecretStr
 from rich.console import Console
 
@@ -26,16 +28,25 @@ from service.county import (
     COUNTY_SEED,
     PLAYING,
     Played,
+    county_file,
     keep_county,
     kept_county,
     register_county,
     register_starter,
 )
-from service.embedded import Broker, MosquittoBroker, NatsBroker, PostgresServer
+from service.embedded import (
+    AlreadyRunning,
+    Broker,
+    MosquittoBroker,
+    NatsBroker,
+    PostgresServer,
+    ServerFailed,
+)
 from service.embedded.server import Server
 from service.live import PASSWORD_BYTES, hash_password
-from service.run import Running, serve
+from service.run import Running, serve, unless
 from service.settings import Settings
+from simulators.county import county_registry
 from store.audit import Actor
 from store.gateways import set_credential
 
@@ -90,17 +101,24 @@ async def run_demo(settings: Settings, options: DemoOptions) -> None:
     """
     console = Console(highlight=False, soft_wrap=True)
     console.print("Vedette (前哨) — demo: starting database, broker and service ...")
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):  # until `serve` takes them over
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
         database = PostgresServer(settings.data_dir, programs=settings.postgres_bin)
         broker = embedded_broker(settings, port=options.mqtt_port)
-        await _enter_all(stack, database, broker)
+        await unless(stopping, _enter_all(stack, database, broker))
+        if stopping.is_set():
+            console.print("stopped before it was ready")
+            return
         chosen = settings.model_copy(update={"database_url": SecretStr(database.dsn)})
 
         async def ready(running: Running) -> None:
-            await _populate(running, broker, options, settings.data_dir)
+            await _populate(running, options, settings.data_dir)
+            played = _played(console, running, settings.data_dir)
+            await _give_credentials(running, broker, played)
             if options.simulate:
-                simulator = Simulator(settings.data_dir, broker_url=broker.url)
-                await stack.enter_async_context(simulator)
+                await _play(stack, console, settings.data_dir, broker, played)
             _tell(console, running, broker, settings)
 
         def hear_violations(ingest: Ingest) -> None:
@@ -139,36 +157,64 @@ def access_to(broker: Broker) -> BrokerAccess:
     )
 
 
-async def _populate(running: Running, broker: Broker, options: DemoOptions, data_dir: Path) -> None:
+async def _populate(running: Running, options: DemoOptions, data_dir: Path) -> None:
     """Register the county (or one empty site) where nothing is registered yet.
 
-    A start that was cut off half-way is completed by the next one.
+    The county's file is written first: a start that is cut off behind it begins anew, and one that
+    is cut off behind the registration finds the passwords there.
     """
-    actor = Actor("demo", now_us())
-    if not running.live.registry.regions:
-        if options.simulate:
-            county = await register_county(running.database, sites=options.sites, actor=actor)
-            passwords = {
-                gateway.id: secrets.token_urlsafe(PASSWORD_BYTES) for gateway in county.gateways
-            }
-            keep_county(data_dir, Played(COUNTY_SEED, options.sites, passwords))
-        else:
-            await register_starter(running.database, actor=actor)
-        await running.live.registry_changed()
-    played = kept_county(data_dir)
-    if played is None:
+    if running.live.registry.regions:
         return
-    missing = {g: p for g, p in played.passwords.items() if g not in broker.gateways}
-    if missing:
-        await _give_credentials(running, broker, missing)
-
-
-async def _give_credentials(running: Running, broker: Broker, passwords: Mapping[str, str]) -> None:
     actor = Actor("demo", now_us())
-    for gateway, password in passwords.items():
+    if options.simulate:
+        gateways = county_registry(COUNTY_SEED, options.sites).gateways
+        passwords = {gateway.id: secrets.token_urlsafe(PASSWORD_BYTES) for gateway in gateways}
+        keep_county(data_dir, Played(COUNTY_SEED, options.sites, passwords))
+        await register_county(running.database, sites=options.sites, actor=actor)
+    else:
+        await register_starter(running.database, actor=actor)
+    await running.live.registry_changed()
+
+
+def _played(console: Console, running: Running, data_dir: Path) -> Mapping[str, str]:
+    """Passwords of the simulated gateways that are still registered."""
+    try:
+        kept = kept_county(data_dir)
+    except (OSError, msgspec.DecodeError) as fault:
+        console.print(f"  {county_file(data_dir)} cannot be read: {fault}")
+        return {}
+    registered = running.live.registry.gateways
+    passwords = {} if kept is None else kept.passwords
+    return {gateway: word for gateway, word in passwords.items() if gateway in registered}
+
+
+async def _give_credentials(running: Running, broker: Broker, played: Mapping[str, str]) -> None:
+    """Let simulated gateways in that were not yet; a start may have been cut off before."""
+    missing = {g: word for g, word in played.items() if g not in broker.gateways}
+    if not missing:
+        return
+    actor = Actor("demo", now_us())
+    for gateway, password in missing.items():
         await set_credential(running.database, gateway, hash_password(password), actor=actor)
     await running.live.registry_changed()
-    await broker.add_gateways(passwords)
+    await broker.add_gateways(missing)
+
+
+async def _play(
+    stack: AsyncExitStack,
+    console: Console,
+    data_dir: Path,
+    broker: Broker,
+    played: Mapping[str, str],
+) -> None:
+    """Start the simulator, if there is anything to play; the service runs without it."""
+    if not played:
+        console.print("  nobody plays: no simulated gateway is registered in this data directory")
+        return
+    try:
+        await stack.enter_async_context(Simulator(data_dir, broker_url=broker.url))
+    except (ServerFailed, AlreadyRunning, OSError) as failure:
+        console.print("  nobody plays: " + " | ".join(str(failure).splitlines()))
 
 
 def _tell(console: Console, running: Running, broker: Broker, settings: Settings) -> None:

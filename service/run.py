@@ -80,7 +80,8 @@ async def serve(
         settings: of this process.
         broker: the broker's address and administration.
         migrate_first: bring the schema up to date.
-        ready: called once everything is up; an error from it stops the service.
+        ready: called once everything is up; an error from it stops the service, and a stop that
+            is asked for meanwhile cancels it.
         on_ingest: given the ingest object before it runs (the embedded broker reports to it).
 
     Raises:
@@ -91,7 +92,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
-        parts = await _unless(stopping, wire(settings, broker, stack, migrate_first=migrate_first))
+        parts = await unless(stopping, wire(settings, broker, stack, migrate_first=migrate_first))
         if parts is None:
             return
         if on_ingest is not None:
@@ -115,7 +116,8 @@ async def serve(
             notify_systemd("READY=1")
             log.info("service.ready", url=url, broker=broker.url)
             if ready is not None and not stopping.is_set():
-                await ready(Running(url, parts.live, parts.database, parts.identities))
+                running = Running(url, parts.live, parts.database, parts.identities)
+                await unless(stopping, ready(running))
             await stopping.wait()
             notify_systemd("STOPPING=1")
             await _drain(parts, tasks)
@@ -199,8 +201,8 @@ async def _let_gateways_in(parts: Parts, broker: BrokerAccess) -> None:
             return
 
 
-async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, Built]) -> Built | None:
-    """What `work` gives, or None if a stop was asked for first: it may wait for the database."""
+async def unless(stopping: asyncio.Event, work: Awaitable[Built]) -> Built | None:
+    """What `work` gives, or None if a stop was asked for first: then it is cancelled."""
     working = asyncio.ensure_future(work)
     told = asyncio.ensure_future(stopping.wait())
     try:
@@ -210,6 +212,8 @@ async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, Built]) -> 
         told.cancel()
         working.cancel()
         await asyncio.wait([working])
+        if not working.cancelled():
+            working.exception()  # after a stop its complaint is no news
 
 
 def _announce(url: str, parts: Parts, broker: BrokerAccess, settings: Settings) -> None:
