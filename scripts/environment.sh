@@ -69,7 +69,8 @@ make_environment() { # run|develop
   case $(uv --version 2>/dev/null) in
     "uv $version"*) ;;
     *)
-      "$root/.venv/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$version" ||
+      # The version is ours to pin: a machine's own constraints file, or a missing one, has no say.
+      PIP_CONSTRAINT=/dev/null "$root/.venv/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$version" ||
         die "uv $version could not be installed: is a package index within reach?"
       ;;
   esac
