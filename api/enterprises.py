@@ -9,6 +9,7 @@ from api.answers import Json, Named, Page
 from api.bodies import Body, BodyId, Name, patched
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
+from api.in_force import enforce, enforce_soon
 from api.lists import (
     Cursor,
     Id,
@@ -93,7 +94,7 @@ async def add_enterprise(ask: Administering, body: NewEnterprise) -> Response:
     """Add an enterprise."""
     added = Enterprise(**body.model_dump())
     await add_asset(ask.database, added, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce_soon(ask)
     return Json(enterprise_view(ask, added), status_code=201)
 
 
@@ -104,7 +105,7 @@ async def change_enterprise(
     """Change what is given."""
     changed = patched(_seen(ask, enterprise_id), patch)
     await update_asset(ask.database, changed, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce(ask)
     return Json(enterprise_view(ask, changed))
 
 
@@ -112,7 +113,7 @@ async def change_enterprise(
 async def remove_enterprise(ask: Administering, enterprise_id: Id) -> Response:
     """Remove an enterprise that has no sites."""
     await remove_asset(ask.database, Enterprise, enterprise_id, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce(ask)
     return Response(status_code=204)
 
 

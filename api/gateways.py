@@ -14,6 +14,7 @@ from api.answers import Json, Named, Page, Time, rfc3339, rfc3339_or_none
 from api.bodies import Body, BodyId, patched
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
+from api.in_force import enforce, enforce_soon
 from api.lists import (
     Cursor,
     Id,
@@ -30,8 +31,8 @@ from api.problems import Problem
 from domain.assets import Gateway
 from store.database import DatabaseUnavailable
 from store.gateways import add_gateway as store_gateway
+from store.gateways import registered_at, update_gateway
 from store.gateways import remove_gateway as unstore_gateway
-from store.gateways import update_gateway
 from store.quarantine import Quarantined, list_quarantined
 from store.refusals import NotFound
 
@@ -157,7 +158,9 @@ async def gateway(ask: Asking, gateway_id: Id) -> Response:
     row = _seen(ask, gateway_id)
     try:
         refused = await list_quarantined(ask.database, ask.scope, gateway_id)
-        rejections = [_rejection(each) for each in refused]
+        # An id may have been somebody else's before.
+        since = await registered_at(ask.database, gateway_id)
+        rejections = [_rejection(each) for each in refused if each.at >= since]
     except DatabaseUnavailable:
         rejections = None
     return Json(msgspec.structs.replace(_view(ask, row), rejections=rejections))
@@ -168,7 +171,7 @@ async def add_gateway(ask: Administering, body: NewGateway) -> Response:
     """Register a gateway; its MQTT password is in this answer and nowhere else."""
     draft = Gateway(number=0, **body.model_dump())
     added = await store_gateway(ask.database, draft, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce_soon(ask)
     credentials = await ask.live.add_gateway_credentials(added.id)
     return Json(_new_view(ask, added, credentials), status_code=201)
 
@@ -185,7 +188,7 @@ async def change_gateway(ask: Administering, gateway_id: Id, patch: GatewayPatch
     """Change what is given."""
     changed = patched(_seen(ask, gateway_id), patch)
     await update_gateway(ask.database, changed, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce(ask)
     return Json(_view(ask, changed))
 
 
@@ -193,9 +196,9 @@ async def change_gateway(ask: Administering, gateway_id: Id, patch: GatewayPatch
 async def remove_gateway(ask: Administering, gateway_id: Id) -> Response:
     """Remove a gateway and end its login."""
     await unstore_gateway(ask.database, gateway_id, actor=ask.actor)
-    await ask.live.registry_changed()
     with suppress(NotFound):  # the hash went with its row; its login is what has to end
         await ask.live.remove_gateway_credentials(gateway_id)
+    await enforce(ask)
     return Response(status_code=204)
 
 

@@ -15,6 +15,7 @@ from api.answers import Json, Page, Time, rfc3339
 from api.bodies import Body
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
+from api.in_force import enforce
 from api.lists import Cursor, Listing, SensorId, listed
 from api.lists import Limit as PageLimit
 from api.problems import Problem
@@ -97,7 +98,7 @@ async def replace_limits(ask: Administering, sensor_id: SensorId, body: LimitsBo
         reason=body.reason,
         actor=ask.actor,
     )
-    await ask.live.registry_changed()
+    await enforce(ask)
     return Json(SensorLimits(limit_views(tuple(wanted.values()))))
 
 

@@ -186,6 +186,14 @@ PROBLEMS: Final[dict[str, ProblemText]] = {
         "It could not be kept",
         "The journal cannot be written ({reason}); nothing was done. Try again shortly.",
     ),
+    "kept_not_in_force": ProblemText(
+        503,
+        "已保存，尚未生效",
+        "修改已保存，但暂时无法生效（{reason}）；恢复后自动生效，此前仍按原设置判断。无需重复提交。",
+        "Kept, but not in force yet",
+        "The change is kept but cannot take effect now ({reason}). It does so by itself as soon as "
+        "it can; until then the old one holds. There is no need to repeat it.",
+    ),
     "stopping": ProblemText(
         503,
         "服务正在停止",

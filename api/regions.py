@@ -15,6 +15,7 @@ from api.answers import Json, Page
 from api.bodies import Body, BodyId, Name, patched
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
+from api.in_force import enforce, enforce_soon
 from api.lists import Cursor, Id, Limit, Listing, Text, listed, matches
 from api.problems import Problem
 from domain.assets import Region, RegionKind
@@ -67,7 +68,7 @@ async def add_region(ask: Administering, body: NewRegion) -> Response:
     """Add a region."""
     added = Region(**body.model_dump())
     await add_asset(ask.database, added, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce_soon(ask)
     return Json(added, status_code=201)
 
 
@@ -76,7 +77,7 @@ async def change_region(ask: Administering, region_id: Id, patch: RegionPatch) -
     """Change what is given."""
     changed = patched(_found(ask, region_id), patch)
     await update_asset(ask.database, changed, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce(ask)
     return Json(changed)
 
 
@@ -84,7 +85,7 @@ async def change_region(ask: Administering, region_id: Id, patch: RegionPatch) -
 async def remove_region(ask: Administering, region_id: Id) -> Response:
     """Remove a region that has nothing below it."""
     await remove_asset(ask.database, Region, region_id, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce(ask)
     return Response(status_code=204)
 
 

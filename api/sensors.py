@@ -16,6 +16,7 @@ from api.answers import Json, Named, Page, Texts, Time, rfc3339
 from api.bodies import Body, BodyId
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
+from api.in_force import enforce, enforce_soon
 from api.limits import LimitView, NewLimits, drafts_of, limit_views
 from api.lists import Cursor, Listing, RegionId, SensorId, enterprises_below, listed, matches
 from api.lists import Limit as PageLimit
@@ -183,7 +184,7 @@ async def add_sensor(ask: Administering, body: NewSensor) -> Response:
         if level in given or level not in body.limits
     }
     added = await store_sensor(ask.database, draft, limits, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce_soon(ask)
     return Json(_changed_view(ask, added), status_code=201)
 
 
@@ -195,7 +196,7 @@ async def change_sensor(ask: Administering, sensor_id: SensorId, patch: SensorPa
         given |= {"range_low": patch.range.low, "range_high": patch.range.high}
     draft = msgspec.structs.replace(seen_sensor(ask, sensor_id), **given)
     changed = await update_sensor(ask.database, draft, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce(ask)
     return Json(_changed_view(ask, changed))
 
 
@@ -203,7 +204,7 @@ async def change_sensor(ask: Administering, sensor_id: SensorId, patch: SensorPa
 async def remove_sensor(ask: Administering, sensor_id: SensorId) -> Response:
     """Remove a sensor; its history stays."""
     await unstore_sensor(ask.database, sensor_id, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce(ask)
     return Response(status_code=204)
 
 

@@ -12,6 +12,7 @@ from api.answers import Json, Named, Page
 from api.bodies import Body, BodyId, Name, patched
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
+from api.in_force import enforce, enforce_soon
 from api.lists import (
     Cursor,
     Id,
@@ -105,7 +106,7 @@ async def add_site(ask: Administering, body: NewSite) -> Response:
     """Add a site."""
     added = Site(**body.model_dump())
     await add_asset(ask.database, added, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce_soon(ask)
     return Json(site_view(ask, added), status_code=201)
 
 
@@ -114,7 +115,7 @@ async def change_site(ask: Administering, site_id: Id, patch: SitePatch) -> Resp
     """Change what is given."""
     changed = patched(_seen(ask, site_id), patch)
     await update_asset(ask.database, changed, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce(ask)
     return Json(site_view(ask, changed))
 
 
@@ -122,7 +123,7 @@ async def change_site(ask: Administering, site_id: Id, patch: SitePatch) -> Resp
 async def remove_site(ask: Administering, site_id: Id) -> Response:
     """Remove a site that has no zones and no gateways."""
     await remove_asset(ask.database, Site, site_id, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce(ask)
     return Response(status_code=204)
 
 

@@ -10,6 +10,7 @@ from api.answers import Json, Named, Page
 from api.bodies import Body, BodyId, Name, patched
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
+from api.in_force import enforce, enforce_soon
 from api.lists import (
     Cursor,
     Id,
@@ -90,7 +91,7 @@ async def add_zone(ask: Administering, body: NewZone) -> Response:
     """Add a zone."""
     added = Zone(**body.model_dump())
     await add_asset(ask.database, added, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce_soon(ask)
     return Json(zone_view(ask, added), status_code=201)
 
 
@@ -99,7 +100,7 @@ async def change_zone(ask: Administering, zone_id: Id, patch: ZonePatch) -> Resp
     """Change what is given."""
     changed = patched(_seen(ask, zone_id), patch)
     await update_asset(ask.database, changed, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce(ask)
     return Json(zone_view(ask, changed))
 
 
@@ -107,7 +108,7 @@ async def change_zone(ask: Administering, zone_id: Id, patch: ZonePatch) -> Resp
 async def remove_zone(ask: Administering, zone_id: Id) -> Response:
     """Remove a zone that has no sensors."""
     await remove_asset(ask.database, Zone, zone_id, actor=ask.actor)
-    await ask.live.registry_changed()
+    await enforce(ask)
     return Response(status_code=204)
 
 

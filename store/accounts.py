@@ -216,13 +216,18 @@ async def add_token(database: Database, token: Token, *, actor: Actor) -> None:
 
     Raises:
         Conflict: the user has a live token of this name.
-        NotFound: there is no such user.
+        NotFound: there is no such user, or no such gateway.
     """
     check_text("name", token.name, longest=64, required=True)
     async with database.transaction() as connection:
         known = await connection.fetchval("SELECT name FROM users WHERE name = $1", token.user)
         if known is None:
             raise NotFound("user", token.user)
+        if token.gateway is not None and not await connection.fetchval(
+            "SELECT number FROM gateways WHERE id = $1 AND removed_at IS NULL FOR KEY SHARE",
+            token.gateway,
+        ):
+            raise NotFound("gateway", token.gateway)
         with refusing(f"user {token.user!r} already has a token named {token.name!r}"):
             await connection.execute(
                 "INSERT INTO tokens (token_hash, name, user_name, gateway, created_at, "

@@ -74,7 +74,7 @@ async def update_gateway(database: Database, gateway: Gateway, *, actor: Actor) 
 
 
 async def remove_gateway(database: Database, id_: str, *, actor: Actor) -> None:
-    """Remove a gateway and the sensors behind it; what they measured stays.
+    """Remove a gateway, the sensors behind it and its tokens; what they measured stays.
 
     Raises:
         NotFound: there is no such gateway.
@@ -98,7 +98,24 @@ async def remove_gateway(database: Database, id_: str, *, actor: Actor) -> None:
         await connection.execute(
             "UPDATE sensors SET removed_at = $2 WHERE id = ANY($1::integer[])", ids, actor.at
         )
+        await connection.execute(
+            "UPDATE tokens SET revoked_at = $2 WHERE gateway = $1 AND revoked_at IS NULL",
+            id_,
+            actor.at,
+        )
         await write_audit(connection, actor, "remove", "gateway", id_, {"sensors": ids})
+
+
+async def registered_at(database: Database, id_: str) -> int:
+    """When the gateway that has this id now got it (int64 µs UTC); 0 if that is not known."""
+    async with database.connection() as connection:
+        at: int | None = await connection.fetchval(
+            "SELECT coalesce("
+            "(SELECT max(at) FROM audit WHERE kind = 'gateway' AND object = $1 AND verb = 'add'), "
+            "(SELECT max(removed_at) FROM gateways WHERE id = $1))",
+            id_,
+        )
+    return at or 0
 
 
 async def set_credential(database: Database, id_: str, hash_: str | None, *, actor: Actor) -> None:

@@ -168,6 +168,22 @@ def _with_rejections(client: httpx.Client, box: Box) -> dict[str, Any] | None:
     return device if device["rejections"] else None
 
 
+def test_a_gateway_does_not_see_what_was_refused_of_another_that_had_its_id(
+    house: House, olga: httpx.Client, root: httpx.Client
+) -> None:
+    box = house.box("acme-1")
+    _post(box, b'{"secret": ')
+    eventually(lambda: _with_rejections(olga, box))
+    assert root.delete(f"/gateways/{box.id}").status_code == 204
+    made = root.post("/gateways", json={"id": box.id, "site": "bolt-1"}).json()
+    heir = Box(box.id, made["mqtt"]["password"], box.url)
+    with house.client("bob") as bob:
+        assert bob.get(f"/gateways/{box.id}").json()["rejections"] == []
+        _post(heir, b"{")
+        refused = eventually(lambda: _with_rejections(bob, heir))["rejections"]
+    assert [each["payload"] for each in refused] == ["{"]
+
+
 def test_a_message_refused_whole_without_a_number_has_no_receipt(house: House) -> None:
     answer = _post(house.box("acme-1"), b"{").json()
     assert (answer["boot"], answer["seq"], answer["receipt"]["stored"]) == (None, None, None)
