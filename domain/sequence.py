@@ -5,8 +5,8 @@ keep the highest number up to which nothing is missing, and what is known above 
 last few boots of a gateway are remembered, because a broker may deliver the tail of an earlier one
 after the head of the next.
 
-What is forgotten (the lowest range of too many, the oldest boot) is then *not seen*: its messages
-may come in twice, which the store ignores by identity. Nothing is ever taken as seen that was not.
+What is forgotten (the lowest range of too many, the boot not heard for longest) is then *not seen*:
+its messages may come in twice, which the store ignores by identity. Nothing is ever taken as seen that was not.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class SequenceTracker:
     __slots__ = ("_gateways",)
 
     def __init__(self) -> None:
-        self._gateways: dict[int, tuple[_Boot, ...]] = {}  # the newest boot last
+        self._gateways: dict[int, tuple[_Boot, ...]] = {}  # the boot heard last is the last
 
     def copy(self) -> SequenceTracker:
         """An independent tracker in the same state; costs one small dict copy."""
@@ -55,20 +55,25 @@ class SequenceTracker:
 
     def seen(self, gateway: int, boot: str | None, seq: int) -> bool:
         """Whether this message is settled already, so that another delivery can be dropped."""
-        for known in self._gateways.get(gateway, ()):
-            if known.boot == boot:
-                return seq <= known.through or any(a <= seq <= b for a, b in known.above)
-        return False
+        known = self._find(gateway, boot)
+        if known is None:
+            return False
+        return seq <= known.through or any(a <= seq <= b for a, b in known.above)
 
     def answered(self, gateway: int, boot: str | None, seq: int) -> None:
         """Settle one message that was not stored but answered on `rejected`."""
         self._settle(gateway, boot, seq, seq)
 
-    def apply(self, messages: MessageColumns) -> None:
-        """Settle all messages of a batch that has become durable; those without `seq` pass."""
+    def apply(self, messages: MessageColumns) -> set[tuple[int, str | None]]:
+        """Settle all messages of a batch that has become durable; those without `seq` pass.
+
+        Returns:
+            Every (gateway, boot) of which something was settled: who is owed a receipt.
+        """
+        touched: set[tuple[int, str | None]] = set()
         rows = np.flatnonzero(messages.sequence > 0)
         if not len(rows):
-            return
+            return touched
         # Runs of consecutive numbers are settled at once; a gateway's own order is kept.
         rows = rows[np.argsort(messages.gateway[rows], kind="stable")]
         gateway, boot = messages.gateway[rows], messages.boot[rows]
@@ -85,9 +90,30 @@ class SequenceTracker:
             strict=True,
         ):
             self._settle(number, boots[index], low, high)
+            touched.add((number, boots[index]))
+        return touched
+
+    def boots(self, gateway: int) -> tuple[str | None, ...]:
+        """The boots that are remembered of a gateway, the one heard last first."""
+        return tuple(known.boot for known in reversed(self._gateways.get(gateway, ())))
+
+    def through(self, gateway: int, boot: str | None) -> int | None:
+        """The receipt of a boot: the seq up to which nothing of it is missing.
+
+        None while no message of this boot is known.
+        """
+        known = self._find(gateway, boot)
+        return None if known is None else known.through
+
+    def after(self, gateway: int, boot: str | None) -> int:
+        """One above the highest known seq of a boot; gaps below it are passed over."""
+        known = self._find(gateway, boot)
+        if known is None:
+            return 1
+        return (known.above[-1][1] if known.above else known.through) + 1
 
     def stored(self, gateway: int) -> tuple[str | None, int] | None:
-        """The receipt: the current boot, and the seq up to which nothing of it is missing.
+        """The boot heard last, and the seq up to which nothing of it is missing.
 
         None while the gateway has sent no message with a seq.
         """
@@ -95,7 +121,7 @@ class SequenceTracker:
         return (boots[-1].boot, boots[-1].through) if boots else None
 
     def missing(self, gateway: int) -> tuple[Range, ...]:
-        """The gaps of the current boot below its highest known seq, ascending."""
+        """The gaps of the boot heard last below its highest known seq, ascending."""
         boots = self._gateways.get(gateway)
         if not boots:
             return ()
@@ -128,15 +154,18 @@ class SequenceTracker:
         tracker._gateways = dict(rows)
         return tracker
 
+    def _find(self, gateway: int, boot: str | None) -> _Boot | None:
+        for known in self._gateways.get(gateway, ()):
+            if known.boot == boot:
+                return known
+        return None
+
     def _settle(self, gateway: int, boot: str | None, first: int, last: int) -> None:
         boots = self._gateways.get(gateway, ())
-        for place, known in enumerate(boots):
-            if known.boot == boot:
-                settled = _with_range(known, first, last)
-                self._gateways[gateway] = (*boots[:place], settled, *boots[place + 1 :])
-                return
-        new = _with_range(_Boot(boot, 0, ()), first, last)
-        self._gateways[gateway] = (*boots[-(MAX_BOOTS - 1) :], new)
+        known = self._find(gateway, boot) or _Boot(boot, 0, ())
+        others = tuple(other for other in boots if other.boot != boot)
+        settled = _with_range(known, first, last)
+        self._gateways[gateway] = (*others[-(MAX_BOOTS - 1) :], settled)
 
 
 def _with_range(known: _Boot, first: int, last: int) -> _Boot:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from domain.wire.message import UNREADABLE
 from domain.wire.rejections import Rejection
 from domain.wire.times import format_time
 
@@ -44,5 +45,5 @@ def decode_status(payload: bytes) -> bool | None:
     """Whether the gateway says it is online; None if the message says nothing readable."""
     try:
         return _decode_status(payload).online
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None

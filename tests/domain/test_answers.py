@@ -56,7 +56,16 @@ def test_a_status_is_read_as_it_was_written(online: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"{}", b'{"online": 1}', b"[]", b"\xff", b'{"online": null}']
+    "payload",
+    [
+        b"",
+        b"{}",
+        b'{"online": 1}',
+        b"[]",
+        b"\xff",
+        b'{"online": null}',
+        b'{"online":true,"x":' + b"[" * 2000 + b"]" * 2000 + b"}",
+    ],
 )
 def test_a_status_that_says_nothing_is_none(payload: bytes) -> None:
     assert decode_status(payload) is None

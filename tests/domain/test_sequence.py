@@ -88,10 +88,32 @@ def test_a_new_boot_starts_from_nothing() -> None:
     assert tracker.stored(7) == ("b2", 1)
 
 
-def test_the_tail_of_an_earlier_boot_does_not_bring_it_back() -> None:
-    tracker = tracker_of((7, "b1", 1), (7, "b2", 1), (7, "b1", 2))
-    assert tracker.stored(7) == ("b2", 1)
-    assert tracker.seen(7, "b1", 2)
+def test_every_boot_has_a_receipt_of_its_own_whichever_was_heard_first() -> None:
+    live = [(7, "b8", seq) for seq in range(2, 500)]
+    tracker = tracker_of((7, "b8", 1), (7, "b6", 900), *live)
+    assert tracker.through(7, "b8") == 499
+    assert tracker.through(7, "b6") == 0
+    assert tracker.through(7, "b7") is None
+    assert tracker.stored(7) == ("b8", 499)
+    assert tracker.boots(7) == ("b8", "b6")
+
+
+def test_a_boot_of_no_name_in_between_does_not_stay_current() -> None:
+    tracker = tracker_of((7, "b7", 100), (7, None, 101), (7, "b7", 102))
+    assert tracker.boots(7) == ("b7", None)
+    assert tracker.missing(7) == ((1, 99), (101, 101))
+
+
+def test_what_comes_after_the_highest_number_is_told_for_each_boot() -> None:
+    tracker = tracker_of((7, "b1", 1), (7, "b1", 2), (7, "b2", 1), (7, "b2", 5))
+    assert [tracker.after(7, boot) for boot in ("b1", "b2", "b3")] == [3, 6, 1]
+
+
+def test_applying_a_batch_tells_which_boots_it_touched() -> None:
+    tracker = SequenceTracker()
+    batch = columns((7, "b1", 1), (7, "b2", 1), (8, None, 4), (9, "b1", -1))
+    assert tracker.apply(batch) == {(7, "b1"), (7, "b2"), (8, None)}
+    assert tracker.apply(columns((9, "b1", -1))) == set()
 
 
 def test_messages_without_a_boot_are_counted_as_one_of_no_name() -> None:
@@ -103,6 +125,14 @@ def test_messages_without_a_boot_are_counted_as_one_of_no_name() -> None:
 def test_messages_without_a_number_leave_no_trace() -> None:
     tracker = tracker_of((7, "b1", -1), (8, None, -1))
     assert tracker.to_bytes() == SequenceTracker().to_bytes()
+
+
+def test_a_boot_that_is_still_heard_is_not_forgotten_for_older_ones() -> None:
+    tracker = SequenceTracker()
+    for k in range(2 * MAX_BOOTS):
+        tracker.answered(7, "live", k + 1)
+        tracker.answered(7, f"flushed{k}", 1)
+    assert tracker.through(7, "live") == 2 * MAX_BOOTS
 
 
 def test_only_the_last_boots_are_remembered() -> None:
@@ -141,8 +171,7 @@ class Model:
         self.current: dict[int, str | None] = {}
 
     def settle(self, gateway: int, boot: str | None, seq: int) -> None:
-        if (gateway, boot) not in self.settled:
-            self.current[gateway] = boot
+        self.current[gateway] = boot
         self.settled.setdefault((gateway, boot), set()).add(seq)
 
     def stored(self, gateway: int) -> tuple[str | None, int] | None:
@@ -179,9 +208,19 @@ def test_however_batches_are_cut_the_tracker_knows_exactly_what_was_settled(
         assert {n for a, b in gaps for n in range(a, b + 1)} == model.missing(gateway)
         for boot in Model.boots:
             known = model.settled.get((gateway, boot), set())
+            assert tracker.after(gateway, boot) == max(known, default=0) + 1
             assert {n for n in range(1, 14) if tracker.seen(gateway, boot, n)} == known
     again = SequenceTracker.from_bytes(tracker.to_bytes())
     assert again.to_bytes() == tracker.to_bytes()
+
+
+def test_the_bytes_of_earlier_checkpoints_are_read() -> None:
+    earlier = msgspec.msgpack.encode((1, [(7, [("b1", 2, [(4, 5)]), (None, 0, [(3, 3)])])]))
+    tracker = SequenceTracker.from_bytes(earlier)
+    assert tracker.through(7, "b1") == 2
+    assert tracker.seen(7, "b1", 5)
+    assert tracker.stored(7) == (None, 0)
+    assert tracker.to_bytes() == earlier
 
 
 @pytest.mark.parametrize(
