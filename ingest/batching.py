@@ -54,7 +54,7 @@ class Batch:
         builder: the rows.
         opened_at: monotonic seconds of its first message.
         bytes: of memory, about, that its messages hold.
-        heard: gateways, by number, whose sequences it may advance.
+        repeated: (gateway number, boot) of copies left out: their senders missed a receipt.
         answers: rejections to be sent.
         posts: HTTP callers.
         probes: our own probes, by when they were sent.
@@ -67,7 +67,7 @@ class Batch:
         self.builder = BatchBuilder()
         self.opened_at = opened_at
         self.bytes = 0
-        self.heard: set[int] = set()
+        self.repeated: set[tuple[int, str | None]] = set()
         self.answers: list[Answer] = []
         self.posts: list[asyncio.Future[None]] = []
         self.probes: list[float] = []

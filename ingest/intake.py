@@ -6,6 +6,7 @@ answered, so the receipt goes past it and stays past it after a crash.
 
 from __future__ import annotations
 
+import logging
 from array import array
 from collections import Counter
 from collections.abc import Callable
@@ -13,14 +14,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from domain.building import ReadingColumns
-from domain.readings import NO_TIME
+from domain.readings import NO_TIME, Reason
 from domain.sequence import SequenceTracker
 from domain.wire import Cause, MalformedMessage, MessageHead, Rejection, decode, peek_sequence
 from ingest.batching import Answer, Batch
 from ingest.gateways import GatewayRecord, GatewayTags
 from ingest.quarantine import KEPT_BYTES, Quarantined
 
-_NO_READINGS: Final = ReadingColumns(array("i"), array("q"), array("d"), b"", array("H"))
+NO_READINGS: Final = ReadingColumns(array("i"), array("q"), array("d"), b"", array("H"))
+OUR_FAULT: Final = Rejection(
+    "", "the service failed to take this message, which is set aside: tell those who run it"
+)
+_log = logging.getLogger("vedette.ingest")
 
 
 @dataclass(slots=True)
@@ -37,6 +42,10 @@ class IngestFigures:
     """Messages on topics that are not of the contract."""
     violations: int = 0
     """Forbidden publishes that the broker reported."""
+    retained: int = 0
+    """Copies of telemetry that the broker kept (RETAIN), dropped: they are nobody's news."""
+    failed: int = 0
+    """Messages we could not take through a fault of ours; they are in quarantine."""
 
 
 class Intake:
@@ -52,8 +61,8 @@ class Intake:
     ) -> None:
         self._sequences = sequences
         self._quarantine = quarantine
-        self._untimed: set[tuple[int, str | None, int]] = set()
-        """Taken, not durable yet, with readings that have no time of their own."""
+        self._on_the_way: set[tuple[int, str | None, int]] = set()
+        """(gateway number, boot, seq) of what is taken and not durable yet."""
         self.figures = IngestFigures()
 
     def read(
@@ -68,10 +77,10 @@ class Intake:
     ) -> MessageHead | MalformedMessage:
         """Add one message to the batch; what is refused of it is noted, never raised.
 
-        A message whose `seq` is settled is a copy, or comes from a gateway that counts anew
-        without a new `boot`. Readings with their own times are told apart by these, so they are
-        taken; readings that have none but the time we received them would be doubled. So would
-        they by a second copy while the first is on its way to the journal.
+        A message whose `seq` is settled, or on its way to the journal, is a copy, or comes from a
+        gateway that counts anew without a new `boot`. Readings with their own times are told apart
+        by these, so they are taken, but marked: delivered again behind a correction, they must not
+        replace it. Readings that have none but the time we received them would be doubled.
         """
         figures = self.figures
         figures.messages += 1
@@ -79,29 +88,19 @@ class Intake:
         try:
             head = decode(payload, gateway.tags, received, batch.builder, gateway.number, backfill)
         except MalformedMessage as fault:
-            boot, seq = peek_sequence(payload)
-            batch.builder.add(
-                gateway=gateway.number,
-                received=received,
-                sent=NO_TIME,
-                boot=boot,
-                seq=seq,
-                backfill=backfill,
-                readings=_NO_READINGS,
-            )
-            batch.heard.add(gateway.number)
-            batch.answers.append(Answer(record.id, boot, seq, (fault.rejection,)))
-            self.refuse(record.id, record, _text(topic), received, (fault.rejection,), payload)
+            self._refuse_whole(batch, record, payload, received, topic, backfill, fault.rejection)
             return fault
-        batch.heard.add(gateway.number)
-        if head.seq is not None and batch.builder.last_lacks_times():
+        if head.seq is not None:
             key = (gateway.number, head.boot, head.seq)
-            if key in self._untimed or self._sequences.seen(*key):
+            if key not in self._on_the_way and not self._sequences.seen(*key):
+                self._on_the_way.add(key)
+            elif batch.builder.last_lacks_times():
                 batch.builder.remove_last()
+                batch.repeated.add((gateway.number, head.boot))
                 figures.repeated += 1
                 return head
-            self._untimed.add(key)
-            batch.untimed.append(key)
+            else:
+                batch.builder.mark_last(Reason.COPY)
         record.readings += head.readings_accepted
         figures.readings += head.readings_accepted
         if head.errors:
@@ -109,9 +108,47 @@ class Intake:
             self.refuse(record.id, record, _text(topic), received, head.errors, payload)
         return head
 
+    def fail(
+        self,
+        batch: Batch,
+        record: GatewayRecord,
+        payload: bytes,
+        received: int,
+        topic: str | bytes,
+        backfill: bool,  # noqa: FBT001
+    ) -> None:
+        """Set aside a message that `read` failed on; call it while handling what was raised."""
+        _log.exception("a message on %s could not be read: it is set aside", _text(topic))
+        self.figures.failed += 1
+        self._refuse_whole(batch, record, payload, received, topic, backfill, OUR_FAULT)
+
+    def _refuse_whole(
+        self,
+        batch: Batch,
+        record: GatewayRecord,
+        payload: bytes,
+        received: int,
+        topic: str | bytes,
+        backfill: bool,  # noqa: FBT001
+        rejection: Rejection,
+    ) -> None:
+        without_boot = self._sequences.through(record.number, None) is not None
+        boot, seq = peek_sequence(payload, without_boot=without_boot)
+        batch.builder.add(
+            gateway=record.number,
+            received=received,
+            sent=NO_TIME,
+            boot=boot,
+            seq=seq,
+            backfill=backfill,
+            readings=NO_READINGS,
+        )
+        batch.answers.append(Answer(record.id, boot, seq, (rejection,)))
+        self.refuse(record.id, record, _text(topic), received, (rejection,), payload)
+
     def settled(self, batch: Batch) -> None:
         """The batch is durable: from now on `sequences` knows its messages."""
-        self._untimed.difference_update(batch.untimed)
+        self._on_the_way.difference_update(batch.builder.numbered())
 
     def refuse(
         self,
@@ -124,9 +161,9 @@ class Intake:
     ) -> None:
         """Count what was refused and put it into quarantine."""
         for error in errors:
-            self.figures.rejected[error.cause] += 1
+            self.figures.rejected[error.cause] += error.mistakes
         if record is not None:
-            record.rejected += len(errors)
+            record.rejected += sum(error.mistakes for error in errors)
         number = record.number if record is not None else None
         self._quarantine(
             Quarantined(gateway, number, topic, received, errors, payload[:KEPT_BYTES])

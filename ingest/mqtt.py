@@ -13,6 +13,7 @@ import logging
 import random
 import ssl
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
@@ -32,6 +33,8 @@ _PIECE: Final = 32 * 1024
 """Bytes read at a time: about 200 messages, or 2 ms of decoding."""
 _MOST_UNSENT: Final = 4 * 1024 * 1024
 """Bytes of our own publishes that may wait for a broker that does not read."""
+_SUBSCRIPTION: Final = 0xFFFF
+"""Packet id of our SUBSCRIBE; what we publish has the others (2.3.1)."""
 _log = logging.getLogger("vedette.mqtt")
 
 Taker = Callable[[int, list[Delivery]], None]
@@ -49,7 +52,8 @@ class MqttSession:
         ready: set while connected and subscribed, so that nothing published is lost.
         connection: number of the current connection; acknowledgements of earlier ones are void.
         fault: why there is no connection, or None.
-        unsent: publishes dropped because the broker did not read.
+        unsent: publishes refused, because there was no connection or the broker did not read.
+        skipped: messages left to the next connection, for want of memory.
     """
 
     def __init__(
@@ -97,12 +101,14 @@ class MqttSession:
         self._take = take
         self._connected = connected
         self._wire: _Wire | None = None
+        self._accepted = False
         self._holding_back = False
         self._packet_id = 0
         self.ready = asyncio.Event()
         self.connection = 0
         self.fault: str | None = "not connected yet"
         self.unsent = 0
+        self.skipped = 0
 
     async def run(self) -> None:
         """Stay connected until cancelled, whatever the broker does."""
@@ -137,19 +143,23 @@ class MqttSession:
             wire.acknowledge(np.asarray(packet_ids, np.uint16))
 
     def publish(self, topic: str, payload: bytes, *, at_least_once: bool = False) -> bool:
-        """Send a message; False if it was dropped, for want of a connection or a reading broker."""
+        """Send a message; False if it was not, for want of a connection or a reading broker."""
         wire = self._wire
-        if wire is None or not self.ready.is_set() or wire.unsent_bytes > _MOST_UNSENT:
+        if wire is None or not self._accepted or wire.unsent_bytes > _MOST_UNSENT:
             self.unsent += 1
             return False
         packet_id = 0
         if at_least_once:
-            packet_id = self._packet_id = self._packet_id % 0xFFFF + 1
+            packet_id = self._packet_id = self._packet_id % (_SUBSCRIPTION - 1) + 1
         wire.send(packets.publish(topic, payload, packet_id))
         return True
 
     def hold_back(self, *, hold: bool) -> None:
-        """Stop (or go on) reading from the broker: its queue is longer than our memory."""
+        """Stop (or go on) reading from the broker: its queue is longer than our memory.
+
+        Its answer to our subscription stands behind what it has queued. Until that is read,
+        messages are skipped instead, and come again on another connection.
+        """
         self._holding_back = hold
         if self._wire is not None:
             self._wire.hold_back(hold=hold)
@@ -158,9 +168,14 @@ class MqttSession:
         """One connection, from login to loss."""
         loop = asyncio.get_running_loop()
         self.connection += 1
+        # Bound to its number now: what a closing connection still hands over is not the next one's.
+        deliver = partial(self._take, self.connection)
         async with asyncio.timeout(_ANSWER_TIMEOUT_S):
             _, wire = await loop.create_connection(
-                lambda: _Wire(self._deliver), self._host, self._port, ssl=self._tls
+                lambda: _Wire(deliver, skipping=self._holding_back),
+                self._host,
+                self._port,
+                ssl=self._tls,
             )
         try:
             self._wire = wire
@@ -168,9 +183,10 @@ class MqttSession:
             refused = packets.refusal(await wire.answer(Kind.CONNACK))
             if refused:
                 raise BrokerRefused(f"the broker at {self._host}:{self._port} refuses: {refused}")
+            self._accepted = True
             self._connected()
             wire.take_deliveries()
-            wire.send(packets.subscribe(1, self._filters))
+            wire.send(packets.subscribe(_SUBSCRIPTION, self._filters))
             granted = (await wire.answer(Kind.SUBACK))[2:]
             if 0x80 in granted or len(granted) != len(self._filters):
                 refused_filters = ", ".join(
@@ -180,14 +196,13 @@ class MqttSession:
             self.fault = None
             self.ready.set()
             _log.info("connected to the broker at %s:%d", self._host, self._port)
-            wire.hold_back(hold=self._holding_back)
+            wire.subscribed(hold=self._holding_back)
             await wire.keep_alive()
         finally:
             self._wire = None
+            self._accepted = False
+            self.skipped += wire.skipped
             wire.close()
-
-    def _deliver(self, deliveries: list[Delivery]) -> None:
-        self._take(self.connection, deliveries)
 
     def _note_fault(self, fault: Exception) -> None:
         text = str(fault) or "the broker does not answer"
@@ -201,9 +216,16 @@ class _Wire(asyncio.BufferedProtocol):
 
     It reads in small pieces. A piece is decoded in one turn of the event loop, and in that turn
     nothing else goes on: no commit, no answer to a screen.
+
+    Args:
+        deliver: Takes messages.
+        skipping: There is no memory for any.
+
+    Attributes:
+        skipped: messages read and not handed on.
     """
 
-    def __init__(self, deliver: Callable[[list[Delivery]], None]) -> None:
+    def __init__(self, deliver: Callable[[list[Delivery]], None], *, skipping: bool) -> None:
         loop = asyncio.get_running_loop()
         self._deliver = deliver
         self._reader = packets.PacketReader()
@@ -218,6 +240,9 @@ class _Wire(asyncio.BufferedProtocol):
         self._early: list[Delivery] | None = []
         self._heard_at = loop.time()
         self._held = False
+        self._subscribed = False
+        self._skipping = skipping
+        self.skipped = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
@@ -227,6 +252,8 @@ class _Wire(asyncio.BufferedProtocol):
         return self._piece
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self._lost.done():
+            return  # TLS hands over what it still had
         self._heard_at = asyncio.get_running_loop().time()
         try:
             deliveries, controls = self._reader.feed(bytes(self._piece[:nbytes]))
@@ -236,6 +263,9 @@ class _Wire(asyncio.BufferedProtocol):
         for control in controls:
             self._control(control)
         if self._early is not None:
+            if deliveries and not self._answers[Kind.CONNACK].done():
+                self._end(ProtocolViolation("a PUBLISH before the CONNACK (3.2)"))
+                return
             self._early += deliveries
         elif deliveries:
             self._hand_on(deliveries)
@@ -248,6 +278,11 @@ class _Wire(asyncio.BufferedProtocol):
         early, self._early = self._early, None
         if early:
             self._hand_on(early)
+
+    def subscribed(self, *, hold: bool) -> None:
+        """The broker has answered: from now on holding back stops the reading."""
+        self._subscribed = True
+        self.hold_back(hold=hold)
 
     def send(self, packet: bytes) -> None:
         if self._transport is not None:
@@ -267,6 +302,13 @@ class _Wire(asyncio.BufferedProtocol):
         self.send(packets.acknowledgements(packet_ids))
 
     def hold_back(self, *, hold: bool) -> None:
+        if not self._subscribed:
+            self._skipping = self._skipping or hold
+            return
+        if self._skipping and not hold:
+            if not self._unacknowledged:  # what was taken is not sent again
+                self._end(ConnectionResetError("messages were skipped for want of memory"))
+            return
         if self._transport is None or self._transport.is_closing() or hold == self._held:
             return
         self._held = hold
@@ -314,6 +356,9 @@ class _Wire(asyncio.BufferedProtocol):
         to one message until we acknowledge it (2.3.1), but mosquitto 2.0 counts on and comes round
         after 65,535, whatever is still in hand.
         """
+        if self._skipping:
+            self.skipped += len(deliveries)
+            return
         known = self._unacknowledged
         ids = [delivery.packet_id for delivery in deliveries if delivery.packet_id]
         if not known.isdisjoint(ids):

@@ -4,6 +4,9 @@ Some brokers send what was not acknowledged again only after a while, behind new
 in that order the old ones would count as stragglers, and an alarm of an unkilled run could be
 missing. So for `window_s` after a connect a gateway's message waits while the one before it (by
 `seq`) is neither taken nor settled; then everything goes on as it came.
+
+What waits when its connection is lost goes on waiting. The broker sends it again, so it may come
+twice; but a broker may also forget, and what we hold is then the only copy.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ class _Held(Generic[Item]):
     next: int
     waiting: list[tuple[int, int, Item, int]] = field(default_factory=list)
     """Heap of (seq, order of arrival, item, bytes)."""
+    since: float = float("inf")
+    """When it was first seen that something waits; inf when nothing does."""
 
 
 class Reordering(Generic[Item]):
@@ -34,7 +39,8 @@ class Reordering(Generic[Item]):
 
     Args:
         sequences: What is settled already; read only.
-        window_s: How long after `open` items are held at most; 0 never holds.
+        window_s: How long items are held at most, even if connections are lost meanwhile; 0 never
+            holds.
     """
 
     def __init__(self, sequences: SequenceTracker, *, window_s: float) -> None:
@@ -63,7 +69,7 @@ class Reordering(Generic[Item]):
         """Take one message; yield those that may go on now, in order."""
         line = self._lines.get((gateway, boot))
         if line is None:
-            line = _Held(self._first_unsettled(gateway, boot))
+            line = _Held(self._sequences.after(gateway, boot))
             self._lines[gateway, boot] = line
         if seq > line.next:
             self._arrivals += 1
@@ -75,21 +81,22 @@ class Reordering(Generic[Item]):
         yield from self._ready(line)
 
     def due(self, now: float) -> Iterable[Item]:
-        """What may go on since other messages were settled, or because the window closes."""
+        """What may go on since other messages were settled, or because it has waited enough.
+
+        Call it often: a time of waiting begins when this sees it.
+        """
         if now >= self._closes_at or self.held_bytes > MOST_HELD_BYTES:
             self.gave_up += now < self._closes_at
             return self._close()
-        return [
-            item
-            for (gateway, boot), line in self._lines.items()
-            if line.waiting
-            for item in self._ready(line, self._first_unsettled(gateway, boot))
-        ]
-
-    def forget(self) -> None:
-        """Drop what waits: its connection is gone, and the broker will send it again."""
-        self._lines.clear()
-        self.held_bytes = 0
+        ready: list[Item] = []
+        for (gateway, boot), line in tuple(self._lines.items()):
+            if line.waiting:
+                ready += self._ready(line, self._sequences.after(gateway, boot))
+            line.since = min(line.since, now) if line.waiting else float("inf")
+            if now - line.since >= self._window_s:
+                ready += self._everything(line)
+                del self._lines[gateway, boot]
+        return ready
 
     def _ready(self, line: _Held[Item], settled_before: int = 0) -> Iterator[Item]:
         line.next = max(line.next, settled_before)
@@ -99,32 +106,14 @@ class Reordering(Generic[Item]):
             line.next = max(line.next, seq + 1)
             yield item
 
+    def _everything(self, line: _Held[Item]) -> Iterator[Item]:
+        while line.waiting:
+            _, _, item, size = heappop(line.waiting)
+            self.held_bytes -= size
+            yield item
+
     def _close(self) -> list[Item]:
-        items = [
-            heappop(line.waiting)[2]
-            for line in self._lines.values()
-            for _ in range(len(line.waiting))
-        ]
-        self.forget()
+        items = [item for line in self._lines.values() for item in self._everything(line)]
+        self._lines.clear()
         self._closes_at = float("-inf")
         return items
-
-    def _first_unsettled(self, gateway: int, boot: str | None) -> int:
-        """One above the highest settled seq of this boot; earlier gaps are not waited for."""
-        stored = self._sequences.stored(gateway)
-        if stored is None or stored[0] != boot:
-            return 1
-        missing = self._sequences.missing(gateway)
-        # Above the last gap everything up to the highest is settled: find where that ends.
-        low = missing[-1][1] + 1 if missing else stored[1]
-        step = 1
-        while self._sequences.seen(gateway, boot, low + step):
-            step *= 2
-        high = low + step
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._sequences.seen(gateway, boot, middle):
-                low = middle
-            else:
-                high = middle
-        return high

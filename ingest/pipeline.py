@@ -3,37 +3,40 @@
     session -> _take -> [order] -> open batch -> sink -> acknowledge, receipts, rejections
 
 Only what the sink has returned for is acknowledged. While it cannot keep anything, the same batch
-is offered again and again; when memory is full, reading from the broker stops.
+is offered again and again; when memory is full, reading from the broker stops. A message that
+cannot be taken, whatever the reason, is set aside, answered and acknowledged; the others go on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from domain.readings import MessageColumns, ReadingBatch
+from domain.readings import NO_TIME, MessageColumns, ReadingBatch
 from domain.sequence import SequenceTracker
 from domain.wire import (
     Cause,
     MalformedMessage,
     Rejection,
     decode_status,
-    encode_rejected,
     peek_sequence,
 )
+from ingest.answering import Answering
 from ingest.batching import Answer, Batch, BatchFigures, Batching
 from ingest.gateways import GatewayRecord, GatewayTags, GatewayView, never_heard
-from ingest.intake import IngestFigures, Intake
+from ingest.intake import NO_READINGS, OUR_FAULT, IngestFigures, Intake
 from ingest.mqtt import MqttSession
 from ingest.ordering import Reordering
 from ingest.packets import Delivery
 from ingest.probing import PROBE_EVERY_S, Probing
 from ingest.quarantine import Quarantined
 from ingest.receipts import RECEIPT_EVERY_S, Receipts
-from ingest.topics import FILTERS, PROBE_TOPIC, Channel, Routes, rejected_topic
+from ingest.strangers import Strangers
+from ingest.topics import FILTERS, PROBE_TOPIC, Channel, Routes
 from store.journal import JournalUnavailable
 
 _ORDER_EVERY_S: Final = 0.05
@@ -42,6 +45,9 @@ MOST_IN_HAND: Final = 30_000
 by the age of their batch, so nothing waits for this number."""
 _OVERHEAD: Final = 200
 """Bytes a message takes beside its payload, about."""
+_SETTLED_AT_ONCE: Final = 2000
+"""Answered messages of newly registered gateways that are settled in one turn: about 5 ms."""
+_log = logging.getLogger("vedette.ingest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,8 @@ class Ingest:
         self._order = Reordering[_Message](sequences, window_s=2 * timing.redelivery_s)
         self._probing = Probing(redelivery_s=timing.redelivery_s, caught_up_s=timing.caught_up_s)
         self._receipts = Receipts(sequences, self._publish)
+        self._answering = Answering(self._publish_surely)
+        self._strangers = Strangers()
 
     def connect_to(
         self,
@@ -179,6 +187,11 @@ class Ingest:
         return self._intake.figures
 
     @property
+    def answers_dropped(self) -> int:
+        """Rejections that could not be sent and gave way to newer ones."""
+        return self._answering.dropped
+
+    @property
     def listening(self) -> bool:
         """Whether silence is the gateways' own: connected, and all the broker had is durable."""
         session = self.session
@@ -195,7 +208,11 @@ class Ingest:
         session = self.session
         if session is not None and session.fault:
             found.append(session.fault)
-        elif session is not None and self._probing.is_lost(asyncio.get_running_loop().time()):
+        elif (
+            not found
+            and session is not None
+            and self._probing.is_lost(asyncio.get_running_loop().time())
+        ):
             found.append(
                 f"what is published on {PROBE_TOPIC} does not come back: let the service's own "
                 "user publish there, or reduce the load; until then silence cannot be judged"
@@ -234,8 +251,7 @@ class Ingest:
         await durable
         if isinstance(read, MalformedMessage):
             raise read
-        stored = self.sequences.stored(known.number)
-        through = stored[1] if stored and stored[0] == read.boot and read.seq else None
+        through = self.sequences.through(known.number, read.boot) if read.seq else None
         return Posted(read.boot, through, read.errors)
 
     def violation(self, gateway: str, topic: str) -> None:
@@ -259,22 +275,28 @@ class Ingest:
         in_order = self._order.is_open
         for delivery in deliveries:
             channel, gateway = find(delivery.topic)
-            if channel is not Channel.TELEMETRY and channel is not Channel.BACKFILL:
-                self._take_other(channel, gateway, delivery, connection)
-                continue
-            known = tags(gateway)
-            if known is None:
-                self._take_unregistered(gateway, delivery, connection, received)
-                continue
-            record = records.get(known.number)
-            if record is None or record.id != gateway:
-                record = self._record(gateway, known.number)
-            backfill = channel is Channel.BACKFILL
-            if in_order:
-                message = _Message(known, record, delivery, connection, received, backfill)
-                self._take_in_order(message)
-            else:
-                self._add(known, record, delivery, connection, received, backfill)
+            try:
+                if channel is not Channel.TELEMETRY and channel is not Channel.BACKFILL:
+                    self._take_other(channel, gateway, delivery, connection)
+                    continue
+                if delivery.retained:
+                    self._drop_retained(delivery, connection)
+                    continue
+                known = tags(gateway)
+                if known is None:
+                    self._take_unregistered(gateway, delivery, connection, received)
+                    continue
+                record = records.get(known.number)
+                if record is None or record.id != gateway:
+                    record = self._record(gateway, known.number)
+                backfill = channel is Channel.BACKFILL
+                if in_order:
+                    message = _Message(known, record, delivery, connection, received, backfill)
+                    self._take_in_order(message)
+                else:
+                    self._add(known, record, delivery, connection, received, backfill)
+            except Exception:  # noqa: BLE001 - whatever one message does, the others must go on
+                self._set_aside(gateway, delivery, connection, received)
         self._hold_back_if_full()
 
     def _add(
@@ -288,7 +310,10 @@ class Ingest:
     ) -> None:
         payload = delivery.payload
         batch = self._batching.open()
-        self._intake.read(batch, gateway, record, payload, received, delivery.topic, backfill)
+        try:
+            self._intake.read(batch, gateway, record, payload, received, delivery.topic, backfill)
+        except Exception:  # noqa: BLE001 - whatever one message does, the others must go on
+            self._intake.fail(batch, record, payload, received, delivery.topic, backfill)
         batch.acknowledge_later(connection, delivery.packet_id)
         self._batching.added(batch, len(payload) + _OVERHEAD)
 
@@ -303,6 +328,24 @@ class Ingest:
             size = len(message.delivery.payload) + _OVERHEAD
             for ready in self._order.arrange(number, boot, seq, message, size):
                 self._add(*ready)
+
+    def _drop_retained(self, delivery: Delivery, connection: int) -> None:
+        """A copy that the broker keeps for whoever subscribes (3.3.1.3): not what is so now.
+
+        What was published came without this mark, or waits in our session's queue.
+        """
+        self.figures.retained += 1
+        self._acknowledge_now(connection, delivery)
+
+    def _set_aside(self, gateway: str, delivery: Delivery, connection: int, received: int) -> None:
+        """A message that something of ours failed on; call it while handling what was raised."""
+        topic = delivery.topic.decode("utf-8", "replace")
+        _log.exception("a message on %s could not be taken: it is set aside", topic)
+        self.figures.failed += 1
+        self._intake.refuse(gateway, None, topic, received, (OUR_FAULT,), delivery.payload)
+        if gateway:
+            self._answer(Answer(gateway, None, None, (OUR_FAULT,)))
+        self._acknowledge_now(connection, delivery)
 
     def _take_other(
         self, channel: Channel, gateway: str, delivery: Delivery, connection: int
@@ -331,7 +374,8 @@ class Ingest:
         self._record(gateway, known.number).online = online
         if online:
             # It may have missed its last receipt while it was away.
-            self._receipts.owe([(known.number, gateway)])
+            for boot in self.sequences.boots(known.number):
+                self._receipts.owe(known.number, gateway, boot)
 
     def _take_unregistered(
         self, gateway: str, delivery: Delivery, connection: int, received: int
@@ -342,7 +386,32 @@ class Ingest:
         topic = delivery.topic.decode("utf-8", "replace")
         self._intake.refuse(gateway, None, topic, received, errors, delivery.payload)
         self._answer(Answer(gateway, boot, seq, errors))
+        if seq is not None:
+            self._strangers.answered(gateway, boot, seq)
         self._acknowledge_now(connection, delivery)
+
+    def _settle_strangers(self) -> None:
+        """Give the journal what was answered to gateways that are registered by now."""
+        left = _SETTLED_AT_ONCE
+        for gateway in self._strangers:
+            known = self._tags(gateway)
+            if known is None or not left:
+                continue
+            self._record(gateway, known.number)
+            batch = self._batching.open()
+            answered = self._strangers.take(gateway, left)
+            for boot, seq in answered:
+                batch.builder.add(
+                    gateway=known.number,
+                    received=self._clock(),
+                    sent=NO_TIME,
+                    boot=boot,
+                    seq=seq,
+                    backfill=True,
+                    readings=NO_READINGS,
+                )
+            self._batching.added(batch, len(answered) * _OVERHEAD)
+            left -= len(answered)
 
     def _acknowledge_now(self, connection: int, delivery: Delivery) -> None:
         if self.session is not None and delivery.packet_id:
@@ -350,25 +419,24 @@ class Ingest:
 
     def _settle(self, batch: Batch, messages: MessageColumns) -> None:
         """A batch is durable: everybody who waited for it hears of it."""
-        self.sequences.apply(messages)
+        owed = self.sequences.apply(messages) | batch.repeated
         self._intake.settled(batch)
+        for answer in batch.answers:  # first, lest the acknowledgement arrive and they do not
+            self._answer(answer)
         if self.session is not None:
             self.session.acknowledge(batch.connection, batch.packet_ids)
-        for answer in batch.answers:
-            self._answer(answer)
         for sent_at in batch.probes:
             self._probing.settled(sent_at)
-        for number in batch.heard:
-            self._receipts.owe([(number, self._records[number].id)])
+        for number, boot in owed:
+            self._receipts.owe(number, self._records[number].id, boot)
         for waiting in batch.posts:
             if not waiting.done():
                 waiting.set_result(None)
         self._hold_back_if_full()
 
     def _answer(self, answer: Answer) -> None:
-        payload = encode_rejected(answer.boot, answer.seq, answer.errors)
         if self.session is not None:
-            self.session.publish(rejected_topic(answer.gateway), payload, at_least_once=True)
+            self._answering.give(answer)
 
     def _hold_back_if_full(self) -> None:
         if self.session is None:
@@ -396,10 +464,16 @@ class Ingest:
     async def _send_receipts(self) -> None:
         while True:
             await asyncio.sleep(RECEIPT_EVERY_S)
-            self._receipts.send(self._clock())
+            self._settle_strangers()
+            if self._answering.send():  # a receipt must not pass the rejection it counts
+                self._receipts.send(self._clock())
 
     def _publish(self, topic: str, payload: bytes) -> bool:
         return self.session is not None and self.session.publish(topic, payload)
+
+    def _publish_surely(self, topic: str, payload: bytes) -> bool:
+        session = self.session
+        return session is not None and session.publish(topic, payload, at_least_once=True)
 
     def _record(self, gateway: str, number: int) -> GatewayRecord:
         record = self._records.get(number)

@@ -1,14 +1,16 @@
 """Receipts: told to a gateway at most twice a second, whenever something of it became durable.
 
-A receipt that is lost is made good by the next one; a gateway that comes back is told again.
+A gateway that started anew may still send what an earlier boot left: each boot has a receipt of
+its own, and they take turns. A receipt that is lost is made good by the next one; a gateway that
+comes back is told again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
-from domain.sequence import SequenceTracker
+from domain.sequence import MAX_BOOTS, SequenceTracker
 from domain.wire import encode_receipt
 from ingest.topics import receipt_topic
 
@@ -16,7 +18,7 @@ RECEIPT_EVERY_S: Final = 0.5
 
 
 class Receipts:
-    """Which gateways are owed a receipt.
+    """Which gateways are owed a receipt, and of which boots.
 
     Args:
         sequences: What is settled; read only.
@@ -26,21 +28,25 @@ class Receipts:
     def __init__(self, sequences: SequenceTracker, publish: Callable[[str, bytes], bool]) -> None:
         self._sequences = sequences
         self._publish = publish
-        self._owed: dict[int, str] = {}
+        self._owed: dict[tuple[int, str], dict[str | None, None]] = {}
         self.sent = 0
 
-    def owe(self, gateways: Iterable[tuple[int, str]]) -> None:
-        """Note gateways (number, id) that should hear how far they are stored."""
-        self._owed.update(gateways)
+    def owe(self, number: int, gateway: str, boot: str | None) -> None:
+        """Note a gateway (number, id) that should hear how far a boot of it is stored."""
+        boots = self._owed.setdefault((number, gateway), {})
+        boots[boot] = None
+        if len(boots) > MAX_BOOTS:
+            del boots[next(iter(boots))]
 
     def send(self, now: int) -> None:
-        """Tell every gateway that is owed a receipt; `now` in µs UTC. Call twice a second."""
-        owed, self._owed = self._owed, {}
-        for number, gateway in owed.items():
-            stored = self._sequences.stored(number)
-            if stored is None:
-                continue
-            if self._publish(receipt_topic(gateway), encode_receipt(*stored, now)):
+        """Tell every gateway one receipt that it is owed; `now` in µs UTC. Call twice a second."""
+        for (number, gateway), boots in tuple(self._owed.items()):
+            boot = next(iter(boots))
+            through = self._sequences.through(number, boot)
+            if through is not None:
+                if not self._publish(receipt_topic(gateway), encode_receipt(boot, through, now)):
+                    return  # nor would the others go out
                 self.sent += 1
-            else:
-                self._owed[number] = gateway
+            del boots[boot]
+            if not boots:
+                del self._owed[number, gateway]

@@ -75,6 +75,7 @@ class Scene:
         timing: Timing,
         *,
         ca_file: Path | None = None,
+        tags: Callable[[str], GatewayTags | None] = GATEWAYS.get,
     ) -> None:
         self.broker = broker
         self.journal = journal
@@ -86,7 +87,7 @@ class Scene:
         self.quarantined: list[Quarantined] = []
         self.ingest = Ingest(
             sink=self._keep,
-            tags=GATEWAYS.get,
+            tags=tags,
             clock=lambda: time.time_ns() // 1000,
             sequences=SequenceTracker(),
             quarantine=self.quarantined.append,
@@ -113,11 +114,17 @@ class Scene:
 
 @asynccontextmanager
 async def ingesting(
-    broker: Broker, path: Path, *, timing: Timing | None = None, max_bytes: int = 1 << 30
+    broker: Broker,
+    path: Path,
+    *,
+    timing: Timing | None = None,
+    max_bytes: int = 1 << 30,
+    tags: Callable[[str], GatewayTags | None] = GATEWAYS.get,
 ) -> AsyncIterator[Scene]:
     """Start an ingest on a running broker, let the gateways in, stop it at the end."""
     journal = await open_journal(path, max_bytes=max_bytes)
-    scene = Scene(broker, journal, timing or Timing(redelivery_s=broker.redelivery_s))
+    timing = timing or Timing(redelivery_s=broker.redelivery_s)
+    scene = Scene(broker, journal, timing, tags=tags)
     running = asyncio.create_task(scene.ingest.run())
     try:
         async with asyncio.timeout(10):

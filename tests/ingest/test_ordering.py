@@ -49,6 +49,25 @@ def test_after_the_window_everything_goes_on_in_order() -> None:
     assert order.held_bytes == 0
 
 
+def test_nothing_waits_longer_than_a_window_however_often_the_connection_is_lost() -> None:
+    order = opened(settled(1))
+    assert take(order, 9, 4) == []
+    for second in range(1, 10):
+        order.open(second)
+        assert list(order.due(second)) == []
+    assert list(order.due(11.1)) == [4, 9]
+    assert order.is_open
+    assert order.held_bytes == 0
+    assert take(order, 2) == [2]
+
+
+def test_each_boot_goes_on_behind_its_own_numbers() -> None:
+    order = opened(settled(1, 2, 3))
+    order._sequences.answered(1, "c", 1)
+    assert take(order, 4) == [4]
+    assert take(order, 2, boot="c") == [2]
+
+
 def test_what_becomes_durable_elsewhere_is_no_longer_waited_for() -> None:
     tracker = settled(1)
     order = opened(tracker)
