@@ -12,6 +12,7 @@ from starlette.responses import Response
 from api.answers import Json, Texts, Time, encode, rfc3339
 from api.documented import answers
 from api.edge import Asking, EdgeParts
+from api.own_health import figures_for
 
 router = APIRouter(tags=["health"])
 PartState = Literal["ok", "warn", "down"]
@@ -38,8 +39,8 @@ class SystemHealth(msgspec.Struct, frozen=True):
 
 @router.get("/health", **answers(SystemHealth, 401))
 async def health(ask: Asking) -> Response:
-    """Each part of the service: how it is, in words."""
-    figures = ask.live.health()
+    """Each part of the service: how it is, in words; figures of the county for who sees it all."""
+    figures = figures_for(ask.live, ask.scope)
     parts = [_database(figures), _broker(figures), _journal(figures), _judge(figures)]
     order: tuple[PartState, ...] = ("ok", "warn", "down")
     worst = max((part.state for part in parts), key=order.index)
@@ -51,8 +52,9 @@ def _database(figures: dict[str, Any]) -> HealthPart:
     title = Texts("数据库", "Database")
     store, behind = figures["store"], figures["journal"]["lag_readings"]
     if not store["available"]:
-        zh = f"不可用；判断、实时画面和处置照常，{behind} 条读数待补存"
-        en = f"away; judging, live screens and acts go on, {behind} readings wait to be stored"
+        zh, en = "不可用；判断、实时画面和处置照常", "away; judging, live screens and acts go on"
+        if behind is not None:
+            zh, en = f"{zh}，{behind} 条读数待补存", f"{en}, {behind} readings wait to be stored"
         return HealthPart("store", "down", title, Texts(zh, en))
     lag = store["lag_s"]
     text = Texts(f"正常，滞后 {lag:.1f} 秒", f"well, {lag:.1f} s behind")
@@ -87,7 +89,9 @@ def _journal(figures: dict[str, Any]) -> HealthPart:
 def _judge(figures: dict[str, Any]) -> HealthPart:
     title = Texts("判断", "Judging")
     rate, delay = figures["readings_per_s"], figures.get("decision_ms_p50")
-    zh, en = f"每秒 {rate:.0f} 条读数", f"{rate:.0f} readings/s"
+    zh, en = "正常", "well"
+    if rate is not None:
+        zh, en = f"每秒 {rate:.0f} 条读数", f"{rate:.0f} readings/s"
     if delay is not None:
         zh += f"，判断用时中位数 {delay:.1f} 毫秒"
         en += f", median {delay:.1f} ms from receipt to verdict"

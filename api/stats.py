@@ -16,6 +16,7 @@ from api.answers import Json, Named, Page, Time, microseconds, rfc3339_or_none
 from api.documented import answers
 from api.edge import Ask, Asking
 from api.lists import Cursor, Limit, Listing, listed
+from api.own_health import figures_for
 from api.problems import FieldError, Problem
 from api.situation import ASIDE, UNACKNOWLEDGED
 from domain.catalogue import catalogue
@@ -50,8 +51,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """How it stands, in figures.
 
     `raised_today` (since midnight of the service's zone) and `alarms_24h` (by hour, oldest first)
-    are null while the database is away; `readings_per_s` is of the whole county and null for who
-    sees a part.
+    are null while the database is away; `readings_per_s` and the journal's `lag_readings` are of the
+    whole county and null for who sees a part.
     """
 
     alarms: AlarmFigures
@@ -105,7 +106,7 @@ async def overview(ask: Asking) -> Response:
     waiting = [a.raised_at for a in alarms if a.state in UNACKNOWLEDGED]
     counted = Counter(str(a.priority) for a in alarms if a.state not in ASIDE)
     raised = await _raised(ask)
-    health = ask.live.health()
+    health = figures_for(ask.live, scope)
     return Json(
         Overview(
             alarms=AlarmFigures(
@@ -120,7 +121,7 @@ async def overview(ask: Asking) -> Response:
             gateways=GatewayFigures(
                 len(gateways), sum(now.gateways[g.id].online is True for g in gateways)
             ),
-            readings_per_s=health.get("readings_per_s") if scope.everything else None,
+            readings_per_s=health["readings_per_s"],
             decision_ms_p50=health.get("decision_ms_p50"),
             store=health["store"],
             journal=health["journal"],

@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from api.alarm_views import AlarmView, AlarmViews
 from api.answers import Time, encode, rfc3339
+from api.own_health import OwnHealth
 from api.ports import Event, Latest, Live
 from api.screens import Mailbox
 from store.registry import Registry
@@ -61,6 +62,7 @@ class Streams:
         self._live = live
         self._views = views
         self._clock = clock
+        self._own_health = OwnHealth(live, clock)
         self._screens: set[Screen] = set()
         self._users: Counter[str] = Counter()
         self._frames: OrderedDict[tuple[int, int, bool], bytes] = OrderedDict()
@@ -219,21 +221,8 @@ class Streams:
             screen.mailbox.put_health(frames[scope])
 
     def _health(self, scope: Scope) -> bytes:
-        frame = health_frame(self._live, scope, now=self._clock())
+        frame = {"now": rfc3339(self._clock()), **self._own_health.frame(scope)}
         return b"event: health\ndata: %b\n\n" % encode(frame)
-
-
-def health_frame(live: Live, scope: Scope, *, now: int) -> dict[str, Any]:
-    """The health frame for one scope: who sees a part of the county gets its own counts only."""
-    frame = {"now": rfc3339(now), **live.health()}
-    if not scope.everything:
-        registry = live.registry
-        frame["gateways_online"] = sum(
-            live.gateway(gateway.number).online is True
-            for gateway in registry.gateways.values()
-            if registry.sees_site(scope, gateway.site)
-        )
-    return frame
 
 
 def _among(latest: Latest, sensors: frozenset[int]) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -119,8 +120,10 @@ class House:
     fold: Fold
     feed: Feed
     storing: bool = True
+    turning: bool = True
     stored: int = 0
     secrets: dict[str, str] = field(default_factory=dict)
+    readings: Counter[int] = field(default_factory=Counter)
     base: str = ""
 
     # What tests do.
@@ -170,6 +173,7 @@ class House:
         tags = tags_of(self.registry)[gateway]
         builder = BatchBuilder()
         head = decode(payload, tags.tags, now_us(), builder, tags.number, backfill)
+        self.readings[tags.number] += head.readings_accepted
         outcome = await self.enter(EntryKind.BATCH, builder.build().to_bytes())
         return [(error.path, error.reason) for error in head.errors], outcome
 
@@ -210,13 +214,15 @@ class House:
     def gateway(self, number: int) -> GatewayLive:
         row = self.fold.program.gateways.row(number)
         silent = row >= 0 and bool(self.fold.state.gateways.stale[row])
-        return GatewayLive(True, None, None, 0, 0, 0, None, None, (), None, silent)
+        readings = self.readings[number]
+        return GatewayLive(True, None, None, 0, readings, 0, None, None, (), None, silent)
 
     def health(self) -> dict[str, Any]:
         return {
             "store": {"available": self.storing, "lag_s": 0.0},
             "broker": {"connected": True, "listening": True},
             "journal": {"lag_readings": 0, "free_mib": 100, "fault": None},
+            "turning": self.turning,
             "readings_per_s": 1.0,
             "decision_ms_p50": 1.0,
             "gateways_online": 2,

@@ -107,6 +107,24 @@ def test_a_screen_sees_its_own_scope_only(visit: Visit) -> None:
     visit(act)
 
 
+def test_health_counts_the_readings_of_a_screens_own_gateways(visit: Visit) -> None:
+    async def act(house: House) -> None:
+        async with house.signed_in("alice") as alice, house.signed_in("charlie") as charlie:
+            own, others = events(alice), events(charlie)
+            await next_of(own, "health")
+            await next_of(others, "health")
+            await house.reading("gw-a", 1.5)
+            while not (await next_of(own, "health"))[1]["readings_per_s"]:
+                pass
+            _, frame = await next_of(others, "health")
+            assert (frame["readings_per_s"], frame["gateways_online"]) == (0, 0)
+            assert frame["journal"]["lag_readings"] is None
+            await own.aclose()  # type: ignore[attr-defined]
+            await others.aclose()  # type: ignore[attr-defined]
+
+    visit(act)
+
+
 def test_an_id_of_nobody_gets_reset(visit: Visit) -> None:
     async def act(house: House) -> None:
         async with house.signed_in("olga") as olga:

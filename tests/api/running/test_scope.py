@@ -184,6 +184,18 @@ def test_only_an_administrator_changes_what_is_watched(
             assert answer.status_code == 403, (method, path, answer.text)
 
 
+def test_who_sees_a_part_learns_nothing_of_the_whole_countys_traffic(
+    house: House, trouble: Trouble
+) -> None:
+    with house.client("olga") as olga, house.client("charlie") as charlie:
+        for client, whole in ((olga, True), (charlie, False)):
+            overview = client.get("/stats/overview").json()
+            assert (overview["journal"]["lag_readings"] is not None) == whole
+            assert (overview["readings_per_s"] is not None) == whole
+            judge = next(p for p in client.get("/health").json()["parts"] if p["name"] == "judge")
+            assert ("readings/s" in judge["text"]["en"]) == whole
+
+
 @pytest.mark.parametrize("who", ["norah", "alice", "bob", "charlie"])
 def test_figures_count_only_what_is_in_scope(house: House, trouble: Trouble, who: str) -> None:
     with house.client(who) as client:
