@@ -27,7 +27,8 @@ History = Callable[[Key, Key | None], Awaitable[list[Event] | None]]
 
 
 class _Subscriber:
-    def __init__(self) -> None:
+    def __init__(self, *, screen: bool) -> None:
+        self.screen = screen
         self.waiting: deque[Event] = deque()
         self.wake = asyncio.Event()
         self.overrun = False
@@ -54,7 +55,8 @@ class Feed:
 
     @property
     def clients(self) -> int:
-        return len(self._subscribers)
+        """Screens that listen now."""
+        return sum(subscriber.screen for subscriber in self._subscribers)
 
     def publish(self, events: list[Event]) -> None:
         for event in events:
@@ -65,12 +67,13 @@ class Feed:
             for subscriber in self._subscribers:
                 subscriber.offer(event)
 
-    def subscribe(self, after: Key | None) -> AsyncIterator[Event | None]:
+    def subscribe(self, after: Key | None, *, screen: bool = True) -> AsyncIterator[Event | None]:
         """Events after an id, or from now on; None means: take a new snapshot.
 
-        The place in the stream is taken when this is called, not when it is first awaited.
+        A part of this process that listens (`screen` false) is no client. The place in the stream
+        is taken when this is called, not when it is first awaited.
         """
-        subscriber = _Subscriber()
+        subscriber = _Subscriber(screen=screen)
         remembered = [] if after is None else [e for e in self._memory if _key(e) > after]
         origin = self._origin
         self._subscribers.add(subscriber)

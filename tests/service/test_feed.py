@@ -174,6 +174,17 @@ def test_a_screen_that_leaves_is_forgotten() -> None:
     play(scene)
 
 
+def test_a_part_of_the_process_that_listens_is_no_client() -> None:
+    async def scene() -> None:
+        feed = Feed(history=no_history, origin=0)
+        inner, screen = feed.subscribe(None, screen=False), feed.subscribe(None)
+        feed.publish([event(1)])
+        assert await take(inner, 1) == await take(screen, 1) == [(1, 0)]
+        assert feed.clients == 1
+
+    play(scene)
+
+
 def test_a_screen_that_leaves_before_it_read_is_forgotten_too() -> None:
     async def scene() -> None:
         feed = Feed(history=no_history, origin=0)
