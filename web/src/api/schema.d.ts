@@ -101,7 +101,7 @@ export interface paths {
         };
         /**
          * Timeline
-         * @description Everything that happened to an alarm, the oldest first.
+         * @description The newest of what happened to an alarm, the oldest of it first.
          */
         get: operations["timeline_api_v1_alarms__alarm_id__timeline_get"];
         put?: never;
@@ -579,6 +579,8 @@ export interface paths {
         /**
          * Replace Limits
          * @description Replace all limits; judged by at once. A level left out, or null, is judged no more.
+         *
+         *     What is left out of a level stays as it is, or comes from the catalogue where it is new.
          */
         put: operations["replace_limits_api_v1_sensors__sensor_id__limits_put"];
         post?: never;
@@ -697,7 +699,7 @@ export interface paths {
         };
         /**
          * Quality
-         * @description Per sensor, over whole hours of a time (default: the last 24 hours).
+         * @description Per sensor, over a time (default: the last 24 hours); hours that are over count whole.
          */
         get: operations["quality_api_v1_stats_quality_get"];
         put?: never;
@@ -737,7 +739,7 @@ export interface paths {
         };
         /**
          * Health
-         * @description Each part of the service: how it is, in words.
+         * @description Each part of the service: how it is, in words; figures of the county for who sees it all.
          */
         get: operations["health_api_v1_health_get"];
         put?: never;
@@ -1325,10 +1327,12 @@ export interface components {
         };
         /**
          * Timeline
-         * @description Oldest first.
+         * @description Oldest first; a cut leaves the newest, and `next` leads to what was before them.
          */
         Timeline: {
             items: components["schemas"]["TimelineItem"][];
+            /** @default null */
+            next: string | null;
         };
         /**
          * TimelineItem
@@ -1436,7 +1440,7 @@ export interface components {
          * GatewayView
          * @description A gateway and what was heard of it; `missing`: first and last `seq` of each gap.
          *
-         *         `rejections`: newest first, on the single gateway only; null while the database is away.
+         *         `last_payload` is null in lists. `rejections`: newest first, on the single gateway only; null while the database is away.
          */
         GatewayView: {
             id: string;
@@ -1718,8 +1722,8 @@ export interface components {
          * @description How it stands, in figures.
          *
          *         `raised_today` (since midnight of the service's zone) and `alarms_24h` (by hour, oldest first)
-         *         are null while the database is away; `readings_per_s` is of the whole county and null for who
-         *         sees a part.
+         *         are null while the database is away; `readings_per_s` and the journal's `lag_readings` are of the
+         *         whole county and null for who sees a part.
          */
         Overview: {
             alarms: components["schemas"]["AlarmFigures"];
@@ -1875,6 +1879,8 @@ export interface components {
         /**
          * ProblemDocument
          * @description RFC 9457; `alarm` on a refused act is the alarm with the state that won.
+         *
+         *         On a message refused whole `boot`, `seq` and `receipt` say what an accepted one is told.
          */
         ProblemDocument: {
             type: string;
@@ -1885,6 +1891,9 @@ export interface components {
             errors: components["schemas"]["FieldError"][];
             /** @default null */
             alarm: unknown;
+            boot?: string | null;
+            seq?: number | null;
+            receipt?: unknown;
         };
     };
     responses: never;
@@ -2093,11 +2102,14 @@ export interface operations {
         parameters: {
             query?: {
                 state?: ("open" | "unacknowledged" | "closed") | null;
-                level?: ("HH" | "H" | "L" | "LL") | null;
+                level?: ("HH" | "H" | "L" | "LL" | "none") | null;
                 kind?: string | null;
                 priority?: number | null;
+                /** @description Only what belongs to it. */
                 enterprise?: string | null;
+                /** @description Only what belongs to it. */
                 site?: string | null;
+                /** @description Only what belongs to it. */
                 gateway?: string | null;
                 sensor?: number | null;
                 since?: string | null;
@@ -2334,7 +2346,12 @@ export interface operations {
     };
     timeline_api_v1_alarms__alarm_id__timeline_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Most items of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
             header?: never;
             path: {
                 alarm_id: string;
@@ -2385,6 +2402,15 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            /** @description The request cannot be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description Not signed in */
@@ -4357,6 +4383,8 @@ export interface operations {
             query?: {
                 site?: string | null;
                 enterprise?: string | null;
+                /** @description It and every region below it. */
+                region?: string | null;
                 /** @description Part of the id or name, in any case. */
                 text?: string | null;
                 /** @description Most items of a page. */
@@ -4733,6 +4761,8 @@ export interface operations {
             query?: {
                 site?: string | null;
                 enterprise?: string | null;
+                /** @description It and every region below it. */
+                region?: string | null;
                 state?: ("online" | "offline" | "silent") | null;
                 /** @description Part of the id or name, in any case. */
                 text?: string | null;
@@ -5294,13 +5324,15 @@ export interface operations {
     sensors_api_v1_sensors_get: {
         parameters: {
             query?: {
+                /** @description It and every region below it. */
+                region?: string | null;
                 enterprise?: string | null;
                 site?: string | null;
                 zone?: string | null;
                 gateway?: string | null;
                 measurand?: string | null;
-                state?: string | null;
-                /** @description Part of the id or name, in any case. */
+                state?: ("normal" | "unacknowledged" | "acknowledged" | "returned_unacknowledged" | "latched_unacknowledged" | "latched_acknowledged" | "shelved" | "suppressed" | "out_of_service") | "stale" | null;
+                /** @description The id, or part of the tag or name, in any case. */
                 text?: string | null;
                 /** @description Most items of a page. */
                 limit?: number;
@@ -6025,7 +6057,12 @@ export interface operations {
     };
     changes_api_v1_sensors__sensor_id__limits_changes_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Most items of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
             header?: never;
             path: {
                 sensor_id: number;
@@ -6089,6 +6126,15 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Page_LimitChangeView_"];
+                };
+            };
+            /** @description The request cannot be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description Not signed in */
@@ -6390,7 +6436,12 @@ export interface operations {
     };
     coverage_api_v1_stats_coverage_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Most items of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -6421,8 +6472,26 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Coverage_"];
                 };
             };
+            /** @description The request cannot be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Some fields cannot be used. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6437,6 +6506,10 @@ export interface operations {
             query?: {
                 since?: string | null;
                 until?: string | null;
+                /** @description Most items of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
             };
             header?: never;
             path?: never;
@@ -6464,6 +6537,15 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Page_Quality_"];
+                };
+            };
+            /** @description The request cannot be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description Not signed in */
@@ -6500,6 +6582,10 @@ export interface operations {
             query?: {
                 since?: string | null;
                 until?: string | null;
+                /** @description Most items of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
             };
             header?: never;
             path?: never;
@@ -6527,6 +6613,15 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Page_AlarmCountView_"];
+                };
+            };
+            /** @description The request cannot be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description Not signed in */
@@ -6704,6 +6799,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
