@@ -16,6 +16,8 @@ from domain.catalogue import catalogue
 from store.registry import Registry
 
 BOUND: Final = 20_000
+TIMED: Final[frozenset[AlarmKind]] = frozenset({"stale", "mismatch"})
+"""Kinds whose value and limit are lengths of time (s), whatever the sensor measures."""
 NOWHERE: Final = Named("", "")
 
 
@@ -31,6 +33,7 @@ class AlarmSensor(msgspec.Struct, frozen=True):
 class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     """One alarm. `sensor` is null for an alarm of a whole gateway.
 
+    `unit` is that of `value` and `limit`: "s" where those are of silence or of a clock.
     `updated` is the id of the last change; `stored`: the database has that change already.
     """
 
@@ -131,7 +134,7 @@ def alarm_view(registry: Registry, alarm: Alarm, *, stored: bool) -> AlarmView:
         enterprise=NOWHERE if enterprise is None else Named(enterprise.id, enterprise.name),
         value=alarm.value,
         limit=alarm.limit,
-        unit="" if sensor is None else sensor.unit,
+        unit=_unit(alarm, sensor),
         raised_at=rfc3339(alarm.raised_at),
         cleared_at=rfc3339_or_none(alarm.cleared_at),
         acknowledged_at=rfc3339_or_none(alarm.acknowledged_at),
@@ -146,6 +149,12 @@ def alarm_view(registry: Registry, alarm: Alarm, *, stored: bool) -> AlarmView:
         updated=f"{alarm.position}.{alarm.ordinal}",
         stored=stored,
     )
+
+
+def _unit(alarm: Alarm, sensor: Sensor | None) -> str:
+    if alarm.kind in TIMED:
+        return "s"
+    return "" if sensor is None else sensor.unit
 
 
 def _sensor(registry: Registry, sensor: Sensor) -> AlarmSensor:

@@ -88,6 +88,12 @@ def _journal(figures: dict[str, Any]) -> HealthPart:
 
 def _judge(figures: dict[str, Any]) -> HealthPart:
     title = Texts("判断", "Judging")
+    if not figures["turning"]:
+        zh, en = (
+            "已 10 秒以上没有判断任何数据，不会有新报警",
+            "nothing judged for over 10 s: no new alarms",
+        )
+        return HealthPart("judge", "down", title, Texts(zh, en))
     rate, delay = figures["readings_per_s"], figures.get("decision_ms_p50")
     zh, en = "正常", "well"
     if rate is not None:

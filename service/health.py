@@ -116,6 +116,7 @@ class Health:
                 "free_mib": self._free_mib,
                 "fault": self._spine.fault,
             },
+            "turning": self.turning(),
             "readings_per_s": round(self.readings_per_s(), 1),
             "decision_ms_p50": self._spine.decision_ms_p50(),
             "gateways_online": self.gateways_online(),
