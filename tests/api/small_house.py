@@ -223,7 +223,6 @@ class House:
             "broker": {"connected": True, "listening": True},
             "journal": {"lag_readings": 0, "free_mib": 100, "fault": None},
             "turning": self.turning,
-            "turning": True,
             "readings_per_s": 1.0,
             "decision_ms_p50": 1.0,
             "gateways_online": 2,
