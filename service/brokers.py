@@ -73,8 +73,7 @@ def foreign_broker(
         raise WrongBrokerUrl(
             "mqtt_url must be mqtt://user:password@host:port, or mqtts:// for TLS"
         ) from None
-    if ca_file is not None:
-        _check_authorities(ca_file)
+    check_authorities(ca_file)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
 
     async def admit() -> None:
@@ -92,8 +91,14 @@ def foreign_broker(
     )
 
 
-def _check_authorities(ca_file: Path) -> None:
-    """A file that is not there would otherwise be met in the middle of the start."""
+def check_authorities(ca_file: Path | None) -> None:
+    """Look at the file before anything starts: it would be met in the middle otherwise.
+
+    Raises:
+        WrongBrokerUrl: it cannot be read, or holds no certificates.
+    """
+    if ca_file is None:
+        return
     try:
         ssl.create_default_context(cafile=ca_file)
     except OSError as error:  # ssl's own errors are OSErrors

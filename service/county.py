@@ -17,6 +17,7 @@ from store.county import NewRegistry, add_registry
 from store.database import Database
 
 COUNTY_SEED: Final = 1
+COUNTY_SITES: Final = 100
 PLAYING: Final = "playing"
 """First word of the simulator's line once it plays."""
 
@@ -28,6 +29,10 @@ class Played(msgspec.Struct, frozen=True):
     sites: int
     passwords: dict[str, str]
     """MQTT password by gateway id."""
+
+
+UNREGISTERED: Final = Played(COUNTY_SEED, COUNTY_SITES, {})
+"""What is played where none was registered: the county that `vedette demo` would register."""
 
 
 def county_file(data_dir: Path) -> Path:

@@ -48,13 +48,15 @@ class BenchOptions:
     sensors: int = 5000
     latency_rate: float = 500.0
     """Messages a second of the latency measurement."""
+    place: Path | None = None
+    """Directory on whose disk to measure; None: the machine's temporary one."""
 
 
 async def run_bench(options: BenchOptions, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure; `say` is told what is going on. The keys are those of the contract."""
     per_message = options.readings_per_message
     cast = cast_of(options.gateways, options.sensors, options.broker)
-    async with bench_directory() as directory:
+    async with bench_directory(options.place) as directory:
         say("the MQTT layer alone")
         async with fresh_broker(directory, options.broker, cast) as broker:
             alone = await layer_alone(cast, broker, seconds=LAYER_S, per_message=per_message)

@@ -70,9 +70,9 @@ def enterable_directory(prefix: str, parent: Path | None) -> Path:
 
 
 @asynccontextmanager
-async def bench_directory() -> AsyncIterator[Path]:
-    """A directory the embedded servers may enter, removed afterwards."""
-    directory = await asyncio.to_thread(enterable_directory, "vedette-bench-", None)
+async def bench_directory(parent: Path | None = None) -> AsyncIterator[Path]:
+    """A directory the embedded servers may enter, below `parent`; removed afterwards."""
+    directory = await asyncio.to_thread(enterable_directory, "vedette-bench-", parent)
     try:
         yield directory
     finally:

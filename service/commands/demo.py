@@ -16,6 +16,7 @@ from service.commands.base import (
     made_data_dir,
     settings,
 )
+from service.county import COUNTY_SITES
 from service.demo import DemoOptions, run_demo
 from service.embedded import AlreadyRunning, NoAccount, NoPlace, ServerFailed
 from service.http import PortTaken
@@ -52,7 +53,7 @@ def demo_command(
             metavar="N",
             help="Sites of the simulated county, registered at the first start (at most 2000).",
         ),
-    ] = 100,
+    ] = COUNTY_SITES,
     no_simulate: Annotated[
         bool,
         typer.Option(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import signal
-from collections.abc import Coroutine
+import sys
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import msgspec
 import typer
@@ -16,11 +17,13 @@ import uvloop
 
 from domain.catalogue import catalogue
 from service import control
+from service.brokers import WrongBrokerUrl, check_authorities
 from service.clock import now_us
 from service.commands.base import DataDir, app, fail, failing_on, settings
-from service.county import PLAYING, Played, county_file
-from simulators.broker import Broker, Login
+from service.county import PLAYING, UNREGISTERED, Played, county_file
+from simulators.broker import NO_LOGIN, Broker, Login, login_in
 from simulators.county import County, county_registry
+from simulators.gateway import Traffic
 from simulators.load import LoadGateway, LoadPlan, publish_load
 from simulators.player import Performance, play
 from simulators.publisher import Refused
@@ -28,61 +31,92 @@ from simulators.scenario import ScenarioError, built_in, load
 
 READINGS_PER_MESSAGE = 20
 FOR_EVER_S = 1e9
+LONELY_S = 5.0
+"""A broker that has let no gateway in by then is worth a line."""
 
 
 @app.command("simulate")
 def simulate_command(
     scenario: Annotated[
-        list[Path] | None, typer.Option(help="Scenario file; may be repeated. Default: the demo's.")
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Scenario; may be repeated; default: the demo's (county-day)."
+        ),
     ] = None,
     load_: Annotated[
         float | None,
-        typer.Option("--load", min=1, help="Instead of a plant: so many plain readings a second."),
+        typer.Option(
+            "--load", min=1, metavar="N", help="Instead of a plant: N plain readings a second."
+        ),
     ] = None,
     gateways: Annotated[
-        int | None, typer.Option(min=1, help="Play only so many of the gateways.")
+        int | None, typer.Option(min=1, metavar="N", help="Play the first N gateways only.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of plant and scenarios.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="S", help="Seed of plant and scenarios.")] = 1,
     truth: Annotated[
-        Path | None, typer.Option(help="Write labelled truth here (JSON lines).")
+        Path | None, typer.Option(metavar="FILE", help="Write labelled truth here (JSON lines).")
     ] = None,
     broker: Annotated[
-        str | None, typer.Option(help="mqtt://host:port; default: that of the running service.")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="mqtt://host:port, mqtts:// for TLS; with user:password@ all gateways log in as "
+            "that user; default: the broker of the running service.",
+        ),
     ] = None,
     county: Annotated[
         Path | None,
         typer.Option(
-            help="County file with seed, sites and gateway passwords (default: the demo's)."
+            metavar="FILE",
+            help="County with seed, sites and gateway passwords; default: the demo's, else its "
+            "county without passwords.",
         ),
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=1, help="Stop after so many seconds.")
+        float | None, typer.Option(min=1, metavar="S", help="Stop after S seconds.")
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Play the registered county over MQTT, each gateway with its own credentials."""
+    """Play simulated gateways against a broker.
+
+    The gateways are those of the county that `vedette demo` registered, each with its own
+    credentials. Any broker will do: where no county was registered, name one with --broker.
+    """
     chosen = settings(data_dir=data_dir)
-    known = _known(county or county_file(chosen.data_dir))
+    known = _known(chosen.data_dir, county, anywhere=broker is not None)
+    url = broker or _running_broker(chosen.data_dir)
+    with failing_on(WrongBrokerUrl, code=2):
+        check_authorities(chosen.mqtt_ca_file)
     try:
         scenarios = tuple(load(file) for file in scenario or ()) or (built_in(),)
-        address = Broker.from_url(broker or _running_broker(chosen.data_dir))
+        address = Broker.from_url(url, ca_file=chosen.mqtt_ca_file)
+        one_for_all = login_in(url)
     except (OSError, ScenarioError, ValueError) as error:
         fail(str(error), code=2)
+
+    def login(gateway: str) -> Login:
+        password = known.passwords.get(gateway)
+        own = NO_LOGIN if password is None else Login(gateway, password)
+        return own if one_for_all is None else one_for_all
+
     played = _first(county_registry(known.seed, known.sites), gateways)
+    traffic = Traffic()
     with ExitStack() as stack, failing_on(ScenarioError, Refused, OSError):
         if load_ is not None:
-            plan = _load_plan(played, known, readings_per_s=load_, seconds=seconds)
+            plan = _load_plan(played, login, readings_per_s=load_, seconds=seconds)
             work: Coroutine[Any, Any, Any] = publish_load(plan, broker=address, clock=now_us)
             what = f"a load of {load_:g} readings/s"
         else:
-            file = None if truth is None else stack.enter_context(truth.open("w", encoding="utf-8"))
-            work = play(
+            file = None if truth is None else stack.enter_context(_opened(truth))
+            play_on = play(
                 Performance(county=played, scenarios=scenarios, seed=seed, seconds=seconds),
                 broker=address,
-                login=lambda gateway: Login(gateway, known.passwords[gateway]),
+                login=login,
                 clock=now_us,
                 truth=file,
+                traffic=traffic,
             )
+            work = _watched(play_on, traffic, address)
             what = ", ".join(each.name for each in scenarios)
         uvloop.run(_until_told(work, f"{PLAYING} {what}: {len(played.gateways)} gateways"))
 
@@ -97,11 +131,49 @@ async def _until_told(work: Coroutine[Any, Any, Any], announcement: str) -> None
         await working
 
 
-def _known(path: Path) -> Played:
+async def _watched(work: Coroutine[Any, Any, Any], traffic: Traffic, address: Broker) -> None:
+    """Play, and say once when no gateway gets in: gateways themselves go on trying for ever."""
+    lonely = asyncio.get_running_loop().call_later(LONELY_S, _complain, traffic, address)
+    try:
+        await work
+    finally:
+        lonely.cancel()
+    if not traffic.connects:
+        fail(_why_lonely(traffic, address))
+
+
+def _complain(traffic: Traffic, address: Broker) -> None:
+    if not traffic.connects:
+        print(f"vedette: {_why_lonely(traffic, address)}; trying on", file=sys.stderr, flush=True)
+
+
+def _why_lonely(traffic: Traffic, address: Broker) -> str:
+    where = f"the broker at {address.host} port {address.port}"
+    if traffic.refused:
+        return f"{where} lets no gateway in; give it users, or name one in --broker"
+    return f"{where} cannot be reached by any gateway; start it or name another with --broker"
+
+
+def _opened(truth: Path) -> IO[str]:
+    try:
+        return truth.open("w", encoding="utf-8")
+    except OSError as error:
+        fail(f"--truth {truth}: {error.strerror}", code=2)
+
+
+def _known(data_dir: Path, given: Path | None, *, anywhere: bool) -> Played:
+    """The county of the file; where the demo left none, `anywhere` makes its county do."""
+    path = given or county_file(data_dir)
     try:
         return msgspec.json.decode(path.read_bytes(), type=Played)
     except FileNotFoundError:
-        fail(f"{path} is not there: run `vedette demo` once, which registers the county", code=2)
+        if given is None and anywhere:
+            return UNREGISTERED
+        fail(
+            f"{path} is not there: run `vedette demo` once, which registers the county, or name "
+            "a broker with --broker mqtt://host:port",
+            code=2,
+        )
     except (OSError, msgspec.DecodeError) as error:
         fail(f"{path} cannot be read: {error}", code=2)
 
@@ -124,7 +196,11 @@ def _first(county: County, gateways: int | None) -> County:
 
 
 def _load_plan(
-    county: County, known: Played, *, readings_per_s: float, seconds: float | None
+    county: County,
+    login: Callable[[str], Login],
+    *,
+    readings_per_s: float,
+    seconds: float | None,
 ) -> LoadPlan:
     """Numbers for the points that measure one; states are left out."""
     measured = {code for code, measurand in catalogue().items() if measurand.kind == "analog"}
@@ -134,7 +210,7 @@ def _load_plan(
             tags.setdefault(sensor.gateway, []).append(sensor.tag)
     return LoadPlan(
         gateways=tuple(
-            LoadGateway(gateway=id_, login=Login(id_, known.passwords[id_]), tags=tuple(names))
+            LoadGateway(gateway=id_, login=login(id_), tags=tuple(names))
             for id_, names in tags.items()
         ),
         seconds=seconds or FOR_EVER_S,

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
+import socket
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiomqtt
 import httpx
 import pytest
 
@@ -20,6 +24,7 @@ from simulators.county import county_registry
 from tests.acceptance.commands import Result, vedette
 from tests.acceptance.house import House, until
 from tests.acceptance.starter import Starter, box_on
+from tests.service.test_broker_examination import Lawless
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
@@ -272,12 +277,56 @@ def test_simulate_plays_a_county_for_some_seconds_and_writes_the_truth(
 
 
 def test_what_simulate_lacks_is_told(tmp_path: Path) -> None:
-    vedette("simulate", "--data-dir", str(tmp_path)).refused(2, "county.json", "vedette demo")
+    play = ("simulate", "--data-dir", str(tmp_path))
+    vedette(*play).refused(2, "county.json", "vedette demo", "--broker mqtt://host:port")
+    given = str(tmp_path / "given.json")
+    vedette(*play, "--broker", "mqtt://host", "--county", given).refused(2, given)
     keep_county(tmp_path, Played(1, 1, {}))
     missing = str(tmp_path / "nothing.toml")
-    play = ("simulate", "--data-dir", str(tmp_path))
-    vedette(*play, "--scenario", missing).refused(2, missing)
+    vedette(*play, "--broker", "mqtt://host", "--scenario", missing).refused(2, missing)
     vedette(*play, "--broker", "localhost").refused(2, "localhost")
+    vedette(*play, "--broker", "mqtt://[::1").refused(2, "mqtt://[::1")
+    truth = str(tmp_path / "no" / "truth.jsonl")
+    vedette(*play, "--broker", "mqtt://host", "--truth", truth).refused(2, f"--truth {truth}")
+    authorities = {"VEDETTE_MQTT_CA_FILE": missing}
+    told = vedette(*play, "--broker", "mqtts://host", variables=authorities)
+    told.refused(2, "mqtt_ca_file", missing)
+
+
+def test_simulate_plays_the_demos_county_against_any_broker(tmp_path: Path) -> None:
+    async def run() -> None:
+        place = Path(tempfile.mkdtemp(prefix="vedette-test-"))
+        place.chmod(0o711)
+        broker = Lawless(place, port=0)
+        async with broker, aiomqtt.Client("127.0.0.1", broker.port) as listener:
+            await listener.subscribe("vedette/v1/+/telemetry", qos=1)
+            played = await asyncio.to_thread(
+                vedette, "simulate", "--data-dir", str(tmp_path), "--seconds", "3",
+                "--broker", broker.url,
+            )  # fmt: skip
+            assert (played.code, played.errors) == (0, ""), played
+            assert "100 gateways" in played.output
+            async with asyncio.timeout(10):
+                async for message in listener.messages:
+                    assert json.loads(bytes(message.payload))["readings"]
+                    break
+        shutil.rmtree(place)
+
+    asyncio.run(run())
+
+
+def test_simulate_logs_in_as_the_user_of_the_url(shell: Shell, tmp_path: Path) -> None:
+    """The embedded broker knows the user, and nobody by the gateways' own names."""
+    added = shell.does("gateway", "add", "anybody", "--site", "site-1")
+    [password] = re.findall(r"^password +(\S+)", added, re.MULTILINE)
+    port = shell.starter.mqtt_port
+    play = ("simulate", "--data-dir", str(tmp_path), "--seconds", "2", "--gateways", "1")
+    told = vedette(*play, "--broker", f"mqtt://anybody:{password}@127.0.0.1:{port}")
+    assert told.code == 0, told
+    vedette(*play, "--broker", f"mqtt://127.0.0.1:{port}").refused(
+        1, "lets no gateway in", str(port)
+    )
+    vedette(*play, "--broker", "mqtt://127.0.0.1:1").refused(1, "cannot be reached", "port 1")
 
 
 @pytest.mark.parametrize(
@@ -294,5 +343,19 @@ def test_without_a_service_commands_say_how_to_start_one(tmp_path: Path) -> None
         told.refused(1, f"no service runs on {tmp_path}", "vedette demo")
 
 
-def test_bench_refuses_a_broker_it_does_not_know() -> None:
+def test_bench_refuses_a_broker_and_a_place_it_cannot_use(tmp_path: Path) -> None:
     vedette("bench", "--broker", "rabbit").refused(2, "--broker rabbit")
+    vedette("bench", "--broker", "mqtt://host:port").refused(2, "--broker mqtt://host:port")
+    (tmp_path / "file").write_text("in the way")
+    place = str(tmp_path / "file" / "data")
+    vedette("bench", "--data-dir", place).refused(1, place)
+
+
+@pytest.mark.parametrize("command", ["demo", "run"])
+def test_the_port_of_the_settings_is_listened_on(tmp_path: Path, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        words = (command, "--data-dir", str(tmp_path))
+        options = ("--mqtt-port", "0") if command == "demo" else ()
+        told = vedette(*words, *options, variables={"VEDETTE_HTTP_PORT": port})
+        told.refused(1, port, "VEDETTE_HTTP_PORT")
