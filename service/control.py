@@ -7,7 +7,6 @@ and a token for this machine's command line. Only who may read the directory may
 from __future__ import annotations
 
 import json
-import os
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from service.embedded.lock import process_mark
 from service.private_files import replace_private
 
 TIMEOUT_S: Final = 30.0
@@ -51,6 +51,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     """Without credentials."""
     mqtt_username: str
     mqtt_password: str
+    mark: str | None = None
+    """`process_mark` of the pid, set by `announce`: after a kill another process may have it."""
 
 
 def path_of(data_dir: Path) -> Path:
@@ -61,7 +63,8 @@ def announce(data_dir: Path, running: Running) -> None:
     """Leave the note; replaced whole, readable by its owner only."""
     path = path_of(data_dir)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    replace_private(path, msgspec.json.encode(running))
+    marked = msgspec.structs.replace(running, mark=process_mark(running.pid))
+    replace_private(path, msgspec.json.encode(marked))
 
 
 def withdraw(data_dir: Path) -> None:
@@ -85,12 +88,8 @@ def find(data_dir: Path) -> Running:
         ) from None
     except msgspec.DecodeError as error:
         raise NoService(f"{path_of(data_dir)} is damaged ({error}); {hint}") from error
-    try:
-        os.kill(running.pid, 0)
-    except ProcessLookupError:
-        raise NoService(f"the service that ran on {data_dir} has stopped; {hint}") from None
-    except PermissionError:
-        pass  # it lives, under another user
+    if process_mark(running.pid) != running.mark:
+        raise NoService(f"the service that ran on {data_dir} has stopped; {hint}")
     return running
 
 
