@@ -46,7 +46,7 @@ class Desk:
         self.read({"ts": ts, "boot": boot, "seq": seq, "readings": readings})
 
     def reasons(self) -> list[int]:
-        return self.batch.builder.build().reason.tolist()
+        return [int(reason) for reason in self.batch.builder.build().reason]
 
     def settle(self) -> None:
         """The batch is durable; the next one begins."""
