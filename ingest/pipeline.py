@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from domain.readings import NO_TIME, MessageColumns, ReadingBatch
+from domain.readings import MessageColumns, ReadingBatch
 from domain.sequence import SequenceTracker
 from domain.wire import (
     Cause,
@@ -28,7 +28,7 @@ from domain.wire import (
 from ingest.answering import Answering
 from ingest.batching import Answer, Batch, BatchFigures, Batching
 from ingest.gateways import GatewayRecord, GatewayTags, GatewayView, never_heard
-from ingest.intake import NO_READINGS, OUR_FAULT, IngestFigures, Intake
+from ingest.intake import OUR_FAULT, IngestFigures, Intake
 from ingest.mqtt import MqttSession
 from ingest.ordering import Reordering
 from ingest.packets import Delivery
@@ -399,19 +399,9 @@ class Ingest:
                 continue
             self._record(gateway, known.number)
             batch = self._batching.open()
-            answered = self._strangers.take(gateway, left)
-            for boot, seq in answered:
-                batch.builder.add(
-                    gateway=known.number,
-                    received=self._clock(),
-                    sent=NO_TIME,
-                    boot=boot,
-                    seq=seq,
-                    backfill=True,
-                    readings=NO_READINGS,
-                )
-            self._batching.added(batch, len(answered) * _OVERHEAD)
-            left -= len(answered)
+            settled = self._strangers.settle(gateway, batch, known.number, self._clock(), most=left)
+            self._batching.added(batch, settled * _OVERHEAD)
+            left -= settled
 
     def _acknowledge_now(self, connection: int, delivery: Delivery) -> None:
         if self.session is not None and delivery.packet_id:

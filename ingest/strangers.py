@@ -11,6 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TypeVar
 
+from domain.readings import NO_TIME
+from ingest.batching import Batch
+from ingest.intake import NO_READINGS
+
 MOST_GATEWAYS: Final = 1000
 MOST_BOOTS: Final = 4
 MOST_RANGES: Final = 16
@@ -41,6 +45,21 @@ class Strangers:
         elif not any(first <= seq <= last for first, last in ranges):
             ranges.append((seq, seq))
             del ranges[:-MOST_RANGES]
+
+    def settle(self, gateway: str, batch: Batch, number: int, received: int, *, most: int) -> int:
+        """Move at most so many of a gateway's messages into a batch, as `number`; how many."""
+        answered = self.take(gateway, most)
+        for boot, seq in answered:
+            batch.builder.add(
+                gateway=number,
+                received=received,
+                sent=NO_TIME,
+                boot=boot,
+                seq=seq,
+                backfill=True,
+                readings=NO_READINGS,
+            )
+        return len(answered)
 
     def take(self, gateway: str, most: int) -> list[tuple[str | None, int]]:
         """Forget at most so many messages of a gateway, and return them."""

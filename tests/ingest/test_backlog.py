@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ingest import Timing, packets
-from ingest.mqtt import MqttSession, _Wire
+from ingest.mqtt import MqttSession
 from ingest.packets import Delivery
+from ingest.wire import Wire
 from service.embedded.broker import Broker
 from tests.ingest.peer import CONNACK, peer
 from tests.ingest.scene import gateway, ingesting, message, publish, until
@@ -51,7 +52,7 @@ def test_a_backlog_beyond_memory_blocks_no_login_while_nothing_becomes_durable(
 def test_nothing_is_taken_from_a_connection_that_is_closed() -> None:
     async def run() -> None:
         taken: list[list[Delivery]] = []
-        wire = _Wire(taken.append, skipping=False)
+        wire = Wire(taken.append, skipping=False)
         wire.take_deliveries()
         wire.close()
         packet = packets.publish("t", b"late", 1)

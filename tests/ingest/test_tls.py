@@ -10,8 +10,9 @@ import asyncio
 import ssl
 from pathlib import Path
 
+import pytest
+
 from ingest import Timing, packets
-from ingest.examination import examine
 from ingest.mqtt import MqttSession
 from service.embedded.place import write_private
 from tests.ingest.conftest import ShippedMosquitto
@@ -98,24 +99,12 @@ def test_many_small_tls_records_are_read_as_they_were_sent() -> None:
     asyncio.run(run())
 
 
-def test_an_examination_verifies_against_the_given_authority(data_dir: Path) -> None:
-    async def run() -> None:
-        broker = MosquittoOverTls(data_dir, port=0)
-        async with broker:
-            login = broker.service
-            name, word = login.username, login.password
-            trusting = await examine(broker.url, username=name, password=word, ca_file=OURS)
-        assert (trusting.fault, trusting.admits_strangers) == (None, False)
-        assert trusting.returns_probe
-
-    asyncio.run(run())
-
-
-def test_an_authority_that_cannot_be_read_is_the_fault_and_named(tmp_path: Path) -> None:
-    async def run() -> None:
-        missing = tmp_path / "missing.pem"
-        seen = await examine("mqtts://127.0.0.1:1", username="", password="", ca_file=missing)
-        assert str(missing) in (seen.fault or "")
-        assert not seen.admits_strangers
-
-    asyncio.run(run())
+def test_an_authority_that_cannot_be_read_is_refused_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        MqttSession(
+            "mqtts://broker.example",
+            client_id="test",
+            filters=["t"],
+            take=lambda _, deliveries: None,
+            ca_file=tmp_path / "missing.pem",
+        )
