@@ -97,6 +97,8 @@ class Intake:
             elif batch.builder.last_lacks_times():
                 batch.builder.remove_last()
                 batch.repeated.add((gateway.number, head.boot))
+                if head.errors:  # whoever sends again may have missed the answer, too
+                    batch.answers.append(Answer(record.id, head.boot, head.seq, head.errors))
                 figures.repeated += 1
                 return head
             else:

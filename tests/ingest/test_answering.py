@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +14,9 @@ from domain.wire import Rejection
 from ingest import Ingest, answering, packets
 from ingest.answering import Answering
 from ingest.batching import Answer
+from service.embedded.broker import Broker
 from tests.ingest.peer import CONNACK, SUBACK, peer
-from tests.ingest.scene import GATEWAYS, until
+from tests.ingest.scene import GATEWAYS, Answers, gateway, ingesting, publish, until
 
 
 class Line:
@@ -62,6 +64,28 @@ def test_of_too_many_waiting_answers_the_oldest_is_dropped_and_counted(
     assert answers.dropped == 2
     assert [b'"seq":%d' % seq in sent for seq, sent in enumerate(line.sent, 3)] == [True] * 2
     assert caplog.text.count("gw1/rejected") == 1  # once, not for each
+
+
+def test_a_copy_is_answered_again_for_its_sender_may_have_missed_the_first_answer(
+    broker: Broker, data_dir: Path
+) -> None:
+    partly = b'{"boot":"b","seq":1,"readings":[{"s":"t1","v":1.0},{"s":"nope","v":1.0}]}'
+
+    async def run() -> None:
+        async with (
+            broker,
+            ingesting(broker, data_dir / "journal.db") as stage,
+            gateway(broker) as client,
+        ):
+            answers = await Answers.of(client)
+            for _ in range(2):
+                await publish(client, partly)
+                rejected = await answers.next("rejected")
+                assert (rejected["boot"], rejected["seq"]) == ("b", 1)
+            assert stage.ingest.figures.repeated == 1
+            assert len(stage.quarantined) == 1
+
+    asyncio.run(run())
 
 
 def test_a_message_that_comes_before_the_subscription_is_answered_before_it_is_receipted() -> None:
