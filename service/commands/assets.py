@@ -53,7 +53,12 @@ def gateway_list(data_dir: DataDir = None) -> None:
     with reporting():
         running = control.find(settings(data_dir=data_dir).data_dir)
         items = _all(running, "/api/v1/gateways")
-    table = Table("gateway", "site", "online", "last message", "missing", box=None)
+    if not items:
+        console.print(
+            "there are no gateways yet; add one with `vedette gateway add ID --site SITE`"
+        )
+        return
+    table = Table("gateway", "site", "online", "last message", "missing", box=None, pad_edge=False)
     for item in items:
         state = {True: "yes", False: "no", None: "?"}[item["online"]]
         missing = sum(last - first + 1 for first, last in item["missing"])

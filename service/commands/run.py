@@ -20,6 +20,7 @@ from service.commands.base import (
     made_data_dir,
     settings,
 )
+from service.commands.on_database import away
 from service.http import PortTaken
 from service.run import CannotStart, Running, serve
 from store.database import Database, DatabaseUnavailable
@@ -109,6 +110,8 @@ def migrate_command(data_dir: DataDir = None) -> None:
 
     try:
         applied = asyncio.run(work())
-    except (DatabaseUnavailable, SchemaNewer, MigrationChanged) as error:
+    except DatabaseUnavailable as error:
+        fail(away(error))
+    except (SchemaNewer, MigrationChanged) as error:
         fail(str(error))
     print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")

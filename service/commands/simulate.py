@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import signal
-import sys
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from service import control
 from service.brokers import WrongBrokerUrl, check_authorities
 from service.clock import now_us
 from service.commands.base import DataDir, app, fail, failing_on, settings
+from service.commands.lonely import reached, watched
 from service.county import PLAYING, UNREGISTERED, Played, county_file
 from simulators.broker import NO_LOGIN, Broker, Login, login_in
 from simulators.county import County, county_registry
@@ -31,8 +31,6 @@ from simulators.scenario import ScenarioError, built_in, load
 
 READINGS_PER_MESSAGE = 20
 FOR_EVER_S = 1e9
-LONELY_S = 5.0
-"""A broker that has let no gateway in by then is worth a line."""
 
 
 @app.command("simulate")
@@ -104,7 +102,8 @@ def simulate_command(
     with ExitStack() as stack, failing_on(ScenarioError, Refused, OSError):
         if load_ is not None:
             plan = _load_plan(played, login, readings_per_s=load_, seconds=seconds)
-            work: Coroutine[Any, Any, Any] = publish_load(plan, broker=address, clock=now_us)
+            load_on = publish_load(plan, broker=address, clock=now_us)
+            work: Coroutine[Any, Any, Any] = reached(load_on, address)
             what = f"a load of {load_:g} readings/s"
         else:
             file = None if truth is None else stack.enter_context(_opened(truth))
@@ -116,7 +115,7 @@ def simulate_command(
                 truth=file,
                 traffic=traffic,
             )
-            work = _watched(play_on, traffic, address)
+            work = watched(play_on, traffic, address)
             what = ", ".join(each.name for each in scenarios)
         uvloop.run(_until_told(work, f"{PLAYING} {what}: {len(played.gateways)} gateways"))
 
@@ -129,29 +128,6 @@ async def _until_told(work: Coroutine[Any, Any, Any], announcement: str) -> None
     print(announcement, flush=True)
     with suppress(asyncio.CancelledError):
         await working
-
-
-async def _watched(work: Coroutine[Any, Any, Any], traffic: Traffic, address: Broker) -> None:
-    """Play, and say once when no gateway gets in: gateways themselves go on trying for ever."""
-    lonely = asyncio.get_running_loop().call_later(LONELY_S, _complain, traffic, address)
-    try:
-        await work
-    finally:
-        lonely.cancel()
-    if not traffic.connects:
-        fail(_why_lonely(traffic, address))
-
-
-def _complain(traffic: Traffic, address: Broker) -> None:
-    if not traffic.connects:
-        print(f"vedette: {_why_lonely(traffic, address)}; trying on", file=sys.stderr, flush=True)
-
-
-def _why_lonely(traffic: Traffic, address: Broker) -> str:
-    where = f"the broker at {address.host} port {address.port}"
-    if traffic.refused:
-        return f"{where} lets no gateway in; give it users, or name one in --broker"
-    return f"{where} cannot be reached by any gateway; start it or name another with --broker"
 
 
 def _opened(truth: Path) -> IO[str]:

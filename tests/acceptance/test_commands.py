@@ -114,6 +114,7 @@ def test_what_is_wrong_with_a_user_is_told(shell: Shell) -> None:
     add = ("user", "add", "wang", "--password-stdin", "--role")
     shell(*add, "king", given=f"{GOOD}\n").refused(2, "--role king", "admin")
     shell(*add, "viewer", given="short\n").refused(2, "fewer than")
+    shell("user", "add", "wang", "--role", "viewer").refused(2, "--password-stdin")
     shell(*add, "viewer", "--scope", "nowhere", given=f"{GOOD}\n").refused(2, "nowhere")
     again = ("user", "add", "admin", "--role", "admin", "--password-stdin")
     shell(*again, given=f"{GOOD}\n").refused(2, "admin")
@@ -246,7 +247,9 @@ def test_migrate_says_that_the_schema_is_up_to_date(shell: Shell, tmp_path: Path
     told = shell("migrate", variables=away)  # the running demo's database goes before
     assert (told.code, told.output) == (0, "the schema is up to date\n")
     elsewhere = ("migrate", "--data-dir", str(tmp_path))
-    vedette(*elsewhere, variables=away).refused(1, "not available")
+    for words in (elsewhere, ("user", "list", "--data-dir", str(tmp_path))):
+        told = vedette(*words, variables=away)
+        told.refused(1, "not available", "start PostgreSQL or mend VEDETTE_DATABASE_URL")
     url = {"VEDETTE_DATABASE_URL": shell.starter.running.database_url}
     assert vedette(*elsewhere, variables=url).output == "the schema is up to date\n"
 
@@ -327,6 +330,8 @@ def test_simulate_logs_in_as_the_user_of_the_url(shell: Shell, tmp_path: Path) -
         1, "lets no gateway in", str(port)
     )
     vedette(*play, "--broker", "mqtt://127.0.0.1:1").refused(1, "cannot be reached", "port 1")
+    load = (*play, "--load", "10", "--broker", "mqtt://127.0.0.1:1")
+    vedette(*load).refused(1, "cannot be reached", "port 1")
 
 
 @pytest.mark.parametrize(
