@@ -58,7 +58,6 @@ class Batch:
         answers: rejections to be sent.
         posts: HTTP callers.
         probes: our own probes, by when they were sent.
-        untimed: messages (gateway number, boot, seq) with readings that have no time of their own.
         packet_ids: MQTT messages to be acknowledged, as uint16.
         connection: the MQTT connection they belong to.
     """
@@ -71,7 +70,6 @@ class Batch:
         self.answers: list[Answer] = []
         self.posts: list[asyncio.Future[None]] = []
         self.probes: list[float] = []
-        self.untimed: list[tuple[int, str | None, int]] = []
         self.connection = 0
         self.packet_ids = array("H")
 

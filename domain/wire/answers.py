@@ -11,8 +11,6 @@ from domain.wire.message import UNREADABLE
 from domain.wire.rejections import Rejection
 from domain.wire.times import format_time
 
-MAX_ERRORS: Final = 100
-"""Errors listed in one answer; the number of the others follows."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -29,10 +27,8 @@ def encode_receipt(boot: str | None, stored: int, now: int) -> bytes:
 
 
 def encode_rejected(boot: str | None, seq: int | None, errors: Sequence[Rejection]) -> bytes:
-    """What was refused of one message, at most `MAX_ERRORS` of it in full."""
-    listed = [{"path": error.path, "reason": error.reason} for error in errors[:MAX_ERRORS]]
-    if len(errors) > MAX_ERRORS:
-        listed.append({"path": "", "reason": f"and {len(errors) - MAX_ERRORS} more"})
+    """What was refused of one message: at most `MAX_ERRORS` rejections, as `decode` gives them."""
+    listed = [{"path": error.path, "reason": error.reason} for error in errors]
     return _encode({"boot": boot, "seq": seq, "errors": listed})
 
 

@@ -7,7 +7,6 @@ import json
 import pytest
 
 from domain.wire import (
-    MAX_BYTES,
     Cause,
     Rejection,
     decode_status,
@@ -15,7 +14,6 @@ from domain.wire import (
     encode_rejected,
     encode_status,
 )
-from domain.wire.answers import MAX_ERRORS
 from domain.wire.rejections import TEXTS
 
 
@@ -39,15 +37,6 @@ def test_a_rejection_names_every_path_with_its_reason() -> None:
 def test_a_rejection_of_an_unreadable_message_may_know_neither_boot_nor_number() -> None:
     answer = json.loads(encode_rejected(None, None, [Rejection("", "not JSON")]))
     assert (answer["boot"], answer["seq"]) == (None, None)
-
-
-def test_of_very_many_errors_the_first_are_listed_and_the_others_counted() -> None:
-    errors = [Rejection(f"readings[{k}].v", "v is missing") for k in range(20_000)]
-    payload = encode_rejected("b7", 5, errors)
-    listed = json.loads(payload)["errors"]
-    assert len(payload) < MAX_BYTES
-    assert len(listed) == MAX_ERRORS + 1
-    assert listed[-1]["reason"] == f"and {20_000 - MAX_ERRORS} more"
 
 
 @pytest.mark.parametrize("online", [True, False])
