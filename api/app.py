@@ -31,7 +31,6 @@ from api.routes import api_router
 from api.situation import Situations
 from api.static import PACKAGED, static_router
 from api.streams import Streams
-from domain.wire import MalformedMessage
 from store.database import Database, DatabaseUnavailable
 from store.journal import JournalUnavailable
 from store.refusals import Conflict, Invalid, NotFound
@@ -42,7 +41,6 @@ KEEP_S: Final = 5.0
 _PROBLEMS: Final[dict[type[Exception], str]] = {
     DatabaseUnavailable: "database_away",
     JournalUnavailable: "journal_unavailable",
-    MalformedMessage: "malformed_message",
     Conflict: "conflict",
     NotFound: "not_found",
     Invalid: "invalid",

@@ -15,11 +15,12 @@ from store.alarms import (
     timeline,
 )
 from store.database import Database
+from store.quality import data_quality
 from store.quarantine import Quarantined, add_quarantined, list_quarantined
 from store.refusals import Invalid
 from store.rollups import roll
 from store.scope import ALL, Scope
-from store.statistics import alarm_counts, alarms_raised, data_quality
+from store.statistics import alarm_counts, alarms_raised
 from store.writer import commit
 from tests.store.conftest import Play
 from tests.store.stretches import START, T0, alarm, readings, stretch, transition
