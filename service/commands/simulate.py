@@ -81,7 +81,7 @@ def simulate_command(
     credentials. Any broker will do: where no county was registered, name one with --broker.
     """
     chosen = settings(data_dir=data_dir)
-    known = _known(chosen.data_dir, county, anywhere=broker is not None)
+    known = _known(chosen.data_dir, county, anywhere=_is_elsewhere(broker, chosen.data_dir))
     url = broker or _running_broker(chosen.data_dir)
     with failing_on(WrongBrokerUrl, code=2):
         check_authorities(chosen.mqtt_ca_file)
@@ -152,6 +152,14 @@ def _known(data_dir: Path, given: Path | None, *, anywhere: bool) -> Played:
         )
     except (OSError, msgspec.DecodeError) as error:
         fail(f"{path} cannot be read: {error}", code=2)
+
+
+def _is_elsewhere(broker: str | None, data_dir: Path) -> bool:
+    """Whether a broker was named that is not the running service's, which knows its gateways."""
+    try:
+        return broker not in {None, control.find(data_dir).mqtt_url}
+    except control.NoService:
+        return broker is not None
 
 
 def _running_broker(data_dir: Path) -> str:

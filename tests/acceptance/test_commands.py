@@ -320,6 +320,8 @@ def test_simulate_plays_the_demos_county_against_any_broker(tmp_path: Path) -> N
 
 def test_simulate_logs_in_as_the_user_of_the_url(shell: Shell, tmp_path: Path) -> None:
     """The embedded broker knows the user, and nobody by the gateways' own names."""
+    own = shell.starter.running.mqtt_url
+    shell("simulate", "--broker", own).refused(2, "county.json", "vedette demo")
     added = shell.does("gateway", "add", "anybody", "--site", "site-1")
     [password] = re.findall(r"^password +(\S+)", added, re.MULTILINE)
     port = shell.starter.mqtt_port
