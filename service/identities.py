@@ -16,7 +16,7 @@ from api.tokens import hash_token
 from service.standby import Standby, StandbyDamaged
 from store.accounts import Accounts, Token, User, add_token, add_user, load_accounts, revoke_token
 from store.audit import Actor
-from store.database import Database, DatabaseUnavailable
+from store.database import Database, DatabaseUnavailable, refusals
 from store.refusals import NotFound
 
 ADMIN: Final = "admin"
@@ -113,8 +113,9 @@ class Identities:
             return None
 
     async def load_or_copy(self, admin_password: SecretStr | None) -> None:
-        """`load`, or the copy while the database is away."""
+        """`load`, or the copy while the database is away or refuses."""
         try:
-            await self.load(admin_password)
+            with refusals():
+                await self.load(admin_password)
         except DatabaseUnavailable:
             self.load_copy()

@@ -14,19 +14,27 @@ from typing import Final
 import structlog
 
 from alerting import Fold, FoldState
+from service.meeting import CannotStart, meet_database, new_claim
 from service.standby import Checkpoint, Standby, StandbyDamaged, StandbyNewer
-from store.database import Database, DatabaseUnavailable
-from store.journal import Journal
-from store.migrate import MigrationChanged, SchemaNewer, migrate
-from store.writer import Recovered, open_epoch, record_hole, recover
+from store.database import Database, DatabaseUnavailable, refusals
+from store.holes import Losses, losses
+from store.journal import Journal, JournalUnavailable
+from store.recovery import Recovered
+
+__all__ = [
+    "CannotStart",
+    "StoreStart",
+    "begin_storing",
+    "meet_database",
+    "new_claim",
+    "recover_fold",
+]
 
 RETRY_S: Final = 0.5
+LOSSES_US: Final = 30 * 86_400_000_000
+"""How long a loss is spoken of."""
 
 log = structlog.get_logger(__name__)
-
-
-class CannotStart(Exception):
-    """With what, which and what to do."""
 
 
 async def recover_fold(
@@ -34,6 +42,7 @@ async def recover_fold(
     database: Database,
     standby: Standby,
     *,
+    claim: str,
     migrate_first: bool,
     wait_s: float,
     clock: Callable[[], int],
@@ -44,13 +53,14 @@ async def recover_fold(
         journal: what is folded on.
         database: asked first.
         standby: asked where the database does not answer.
+        claim: of this process (`new_claim`).
         migrate_first: bring the schema up to date.
         wait_s: how long to wait for the database where there is no copy.
         clock: µs UTC.
 
     Raises:
-        CannotStart: the schema or the standby copy is of a newer version, or there is neither
-            database nor copy.
+        CannotStart: the schema or the standby copy is of a newer version, journal and database
+            do not belong together, or there is neither database nor copy.
     """
     copy = _load_copy(standby, journal)
     waited = False
@@ -58,9 +68,9 @@ async def recover_fold(
     while True:
         try:
             recovered = await meet_database(
-                journal, database, migrate_first=migrate_first, clock=clock
+                journal, database, standby, claim=claim, migrate_first=migrate_first, clock=clock
             )
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, JournalUnavailable) as error:
             if copy is not None:
                 log.error("database.unavailable", reason=str(error), going_on_with="standby copy")
                 return _restored(copy.data, "the standby copy's")
@@ -95,69 +105,41 @@ def _load_copy(standby: Standby, journal: Journal) -> Checkpoint | None:
     return copy
 
 
-async def meet_database(
-    journal: Journal, database: Database, *, migrate_first: bool, clock: Callable[[], int]
-) -> Recovered:
-    """Bring the schema up to date and let the database follow this journal.
-
-    What the database lacks and the journal no longer has is recorded as a hole.
-
-    Raises:
-        DatabaseUnavailable: ask again later.
-        CannotStart: the schema is of a newer version, or the journal's positions repeat.
-    """
-    try:
-        if migrate_first:
-            done = await migrate(database)
-            if done.applied:
-                log.info("schema.migrated", applied=len(done.applied), number=done.number)
-    except (SchemaNewer, MigrationChanged) as error:
-        raise CannotStart(str(error)) from error
-    recovered = await recover(database)
-    if recovered.journal_id != journal.id:
-        try:
-            await open_epoch(database, journal.id, first_position=journal.first, now=clock())
-        except ValueError as error:
-            raise CannotStart(
-                f"{error}; see that this machine's clock is right, then move the journal away, so "
-                "that a new one is begun"
-            ) from error
-        if recovered.journal_id is not None:
-            log.error("journal.epoch", before=recovered.journal_id, now=journal.id)
-    elif (hole := _hole_before(journal.first, recovered)) is not None:
-        await record_hole(
-            database,
-            journal_id=journal.id,
-            after=hole,
-            next_=journal.first,
-            now=clock(),
-            reason="the journal no longer holds what the database lacks",
-        )
-        log.error("journal.hole", after=hole, next=journal.first)
-    return recovered
-
-
-def _hole_before(first: int, recovered: Recovered) -> int | None:
-    """The position after which entries are missing, if the journal's oldest is not the next."""
-    assert recovered.epoch_first is not None
-    needed = recovered.checkpoint_position or recovered.position
-    last = max(needed, recovered.epoch_first - 1)
-    return last if first > last + 1 else None
-
-
 @dataclass(frozen=True, slots=True)
 class StoreStart:
-    """From where the storer goes on: a state of the fold, and what the database has."""
+    """From where the storer goes on: a state of the fold, and what the database has and lost."""
 
     state: FoldState
     committed: int
     previous_checkpoint: int | None
+    claim: str
+    losses: Losses
 
 
-def store_start(recovered: Recovered) -> StoreStart:
-    """The storer folds again from the database's own checkpoint, or from nothing."""
+async def begin_storing(
+    journal: Journal,
+    database: Database,
+    standby: Standby,
+    *,
+    claim: str,
+    migrate_first: bool,
+    clock: Callable[[], int],
+) -> StoreStart:
+    """Meet the database; the storer folds again from its own checkpoint, or from nothing.
+
+    Raises: as `meet_database`.
+    """
+    recovered = await meet_database(
+        journal, database, standby, claim=claim, migrate_first=migrate_first, clock=clock
+    )
+    with refusals():
+        lost = await losses(database, since=clock() - LOSSES_US)
     return StoreStart(
-        _fold_of(recovered).snapshot(), recovered.position, recovered.previous_checkpoint_position
+        state=_fold_of(recovered).snapshot(),
+        committed=recovered.position,
+        previous_checkpoint=recovered.previous_checkpoint_position,
+        claim=claim,
+        losses=lost,
     )
 
 

@@ -26,7 +26,7 @@ from ingest import GatewayTags
 from service.spine import Spine
 from service.standby import Standby, StandbyDamaged
 from store.audit import Actor
-from store.database import Database, DatabaseUnavailable
+from store.database import Database, DatabaseUnavailable, refusals
 from store.gateways import load_credentials, set_credential
 from store.registry import Registry, load_registry
 
@@ -93,13 +93,14 @@ class Registration:
         return True
 
     async def load_or_copy(self) -> None:
-        """`load`, or the copy while the database is away.
+        """`load`, or the copy while the database is away or refuses.
 
         Raises:
             NoRegistry: there is neither.
         """
         try:
-            await self.load()
+            with refusals():
+                await self.load()
         except DatabaseUnavailable:
             if not self.load_copy():
                 raise NoRegistry(

@@ -49,16 +49,18 @@ class Standby:
     same, and the copy is for the day when it does not answer.
 
     Attributes:
-        fault: why the copy could not be renewed, or None.
+        faults: why a file could not be renewed, by its name; empty when all are as they should be.
     """
 
     def __init__(self, directory: Path) -> None:
-        self.fault: str | None = None
+        self.faults: dict[str, str] = {}
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+    def save_checkpoint(self, checkpoint: Checkpoint) -> bool:
+        """Renew the copy; False when it could not be written."""
         self._save("checkpoint", msgspec.msgpack.encode(checkpoint))
+        return "checkpoint" not in self.faults
 
     def load_checkpoint(self) -> Checkpoint | None:
         """The last checkpoint the database confirmed; None when there is none.
@@ -93,13 +95,12 @@ class Standby:
         try:
             self._write(name, data)
         except OSError as error:
-            if self.fault is None:
+            if name not in self.faults:
                 log.error("standby.not_saved", file=name, reason=str(error))
-            self.fault = str(error)
+            self.faults[name] = str(error)
         else:
-            if self.fault is not None:
+            if self.faults.pop(name, None) is not None:
                 log.info("standby.saved", file=name)
-            self.fault = None
 
     def _write(self, name: str, data: bytes) -> None:
         sealed = msgspec.msgpack.encode(_Sealed(FORMAT, zlib.crc32(data), data))

@@ -12,7 +12,8 @@ offered again for ever, and said in `fault`. Judging goes on either way.
 Checkpoints: every `checkpoint_us` the live fold's state is kept beside an entry; when that entry
 is committed, its checkpoint is committed with it. The journal is trimmed only through the
 checkpoint before, because the commit itself need not reach the disk at once
-(docs/decisions/0003-positions-and-epochs.md).
+(docs/decisions/0003-positions-and-epochs.md). Nor is it trimmed while the copy beside it cannot be
+written: a start without the database goes on from that copy.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -34,6 +35,7 @@ from service.recovery import StoreStart
 from service.standby import Checkpoint, Standby
 from store.database import Database, DatabaseUnavailable
 from store.decisions import ReplayDiffers
+from store.holes import Losses
 from store.journal import Journal, JournalUnavailable
 from store.writer import Commit, DatabaseBehind, StretchRefused, commit
 
@@ -49,6 +51,8 @@ MOST_TOGETHER: Final = 1 << 20
 """Entries of one transaction while catching up: as many as were read, unless pieces must be small."""
 MOST_SET_ASIDE: Final = 20
 """Entries set aside by one process; more are no accident of content."""
+NEARLY_FULL: Final = 0.1
+"""A journal with less of its room left than this is trimmed whether or not a copy can be written."""
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0)
 
 log = structlog.get_logger(__name__)
@@ -78,7 +82,8 @@ class Storer:
         committed: position of the last entry in the database (known to this process).
         behind: it is folding the journal again rather than reading the queue.
         fault: why nothing can be stored now, or None.
-        set_aside: entries whose content the database refused.
+        set_aside: entries whose content the database refused, by this process.
+        losses: what was found missing in the last 30 days, as far as is known here.
     """
 
     def __init__(
@@ -114,6 +119,8 @@ class Storer:
         self.behind = True
         self.fault: str | None = None
         self.set_aside = 0
+        self.losses = Losses()
+        self._claim: str | None = None
         self._failures = 0
         self._together = MOST_TOGETHER
 
@@ -159,7 +166,8 @@ class Storer:
             begin: asks the database where it stands.
 
         Raises:
-            StaleJournal: another service took the database over; this one must end.
+            StaleJournal: another service, or a copy of this one, took the database over; this one
+                must end.
             TwoHistories: an older database was put in place; this process must begin again.
             service.recovery.CannotStart: so must it when the schema or the journal does not fit.
         """
@@ -192,6 +200,7 @@ class Storer:
             )
         self._base = start.state
         self.committed = start.committed
+        self._claim, self.losses = start.claim, start.losses
         self._previous_checkpoint = start.previous_checkpoint
         self._give_up_queue()
 
@@ -323,6 +332,7 @@ class Storer:
         except StretchRefused:
             await self._write(database, [item], set_aside=str(refused), decided=False)
         self.set_aside += 1
+        self.losses = replace(self.losses, set_aside=self.losses.set_aside + 1)
 
     async def _write(
         self,
@@ -356,6 +366,7 @@ class Storer:
             alarms=list({a.id: a for i in items for a in i.outcome.alarms if decided}.values()),
             checkpoint=checkpoint,
             entries=[(item.position, item.entry) for item in items],
+            claim=self._claim,
             set_aside=set_aside,
         )
         started = self._monotonic()
@@ -376,15 +387,27 @@ class Storer:
     async def _checkpoint(self, database: Database, state: FoldState) -> None:
         checkpoint = await asyncio.to_thread(Fold.from_snapshot(state).checkpoint)
         stored = Checkpoint(self._journal.id, state.position, checkpoint)
-        await commit(
-            database,
-            Commit(stored.journal_id, stored.position, stored.position, checkpoint=checkpoint),
+        change = Commit(
+            stored.journal_id,
+            stored.position,
+            stored.position,
+            checkpoint=checkpoint,
+            claim=self._claim,
         )
+        await commit(database, change)
         await self._checkpointed(state, stored)
 
     async def _checkpointed(self, state: FoldState, checkpoint: Checkpoint) -> None:
         self._base = state
-        await asyncio.to_thread(self._standby.save_checkpoint, checkpoint)
-        if self._previous_checkpoint is not None and not self._keep_journal:
+        copied = await asyncio.to_thread(self._standby.save_checkpoint, checkpoint)
+        if (
+            self._previous_checkpoint is not None
+            and not self._keep_journal
+            and (copied or await self._journal_is_nearly_full())
+        ):
             await self._journal.trim(self._previous_checkpoint)
         self._previous_checkpoint = checkpoint.position
+
+    async def _journal_is_nearly_full(self) -> bool:
+        space = await self._journal.space()
+        return space.free < NEARLY_FULL * (space.used + space.free)

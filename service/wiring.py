@@ -22,13 +22,14 @@ from service.http import HttpServer, http_server, listen
 from service.identities import Identities
 from service.live import LiveEngine
 from service.metrics import Metrics
-from service.recovery import CannotStart, StoreStart, meet_database, recover_fold, store_start
+from service.recovery import CannotStart, StoreStart, begin_storing, new_claim, recover_fold
 from service.refused import RefusedKeeper
 from service.registration import NoRegistry, Registration
 from service.settings import Settings
 from service.spine import Spine
 from service.standby import Standby, StandbyNewer
 from service.storer import Storer
+from service.trusted_proxies import trusted_proxies
 from store.database import Database
 from store.journal import Journal, JournalNewer, JournalUnavailable, open_journal
 
@@ -80,15 +81,18 @@ async def wire(
     )
     stack.push_async_callback(database.close)
 
+    claim = new_claim()
+
     async def begin() -> StoreStart:
-        return store_start(
-            await meet_database(journal, database, migrate_first=migrate_first, clock=now_us)
+        return await begin_storing(
+            journal, database, standby, claim=claim, migrate_first=migrate_first, clock=now_us
         )
 
     fold = await recover_fold(
         journal,
         database,
         standby,
+        claim=claim,
         migrate_first=migrate_first,
         wait_s=settings.database_wait_s,
         clock=now_us,
@@ -186,7 +190,7 @@ async def wire(
         refused=refused,
         health=health,
         live=live,
-        server=http_server(app),
+        server=http_server(app, trusted_proxies=trusted_proxies(settings.http_trusted_proxies)),
         end_streams=lambda: end_streams(app),
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, Self
 
 import asyncpg
@@ -39,6 +39,28 @@ _UNREACHABLE: Final = (
 
 class DatabaseUnavailable(Exception):
     """PostgreSQL cannot be reached or cannot work now; what was asked for may be asked again."""
+
+
+class DatabaseRefuses(DatabaseUnavailable):
+    """PostgreSQL answers, and says no: missing rights, a missing or damaged table.
+
+    For whoever can go on without the database it is the same as one that does not answer.
+    """
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn whatever else the server says no with into `DatabaseRefuses`.
+
+    Raises:
+        DatabaseRefuses: from within the block.
+    """
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        raise DatabaseRefuses(
+            f"the database refuses what is asked of it: {_say(error)}; see its rights and tables"
+        ) from error
 
 
 class Database:

@@ -22,6 +22,9 @@ from store.storage import Storage, detect_storage
 
 _LOCK: Final = 0x7665_6465_7474_65  # "vedette"; held for the transaction
 
+_LONGEST_S: Final = 86_400.0
+"""A migration may rewrite a table of a year's readings; no shorter time-out may cut it off."""
+
 _LEDGER: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     number integer PRIMARY KEY,
@@ -86,8 +89,9 @@ async def migrate(database: Database) -> Migrated:
         DatabaseUnavailable: it cannot be reached.
     """
     async with database.transaction() as connection:
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        # First of all: another process may hold the lock for as long as its migration takes.
         await connection.execute("SET LOCAL statement_timeout = 0")
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK, timeout=_LONGEST_S)
         await connection.execute(_LEDGER)
         applied = await connection.fetch(
             "SELECT number, file, checksum FROM schema_migrations ORDER BY number"
@@ -97,7 +101,7 @@ async def migrate(database: Database) -> Migrated:
         _check(applied, known)
         missing = known[len(applied) :]
         for migration in missing:
-            await connection.execute(migration.sql)
+            await connection.execute(migration.sql, timeout=_LONGEST_S)
             await connection.execute(
                 "INSERT INTO schema_migrations (number, file, checksum) VALUES ($1, $2, $3)",
                 migration.number,

@@ -1,8 +1,10 @@
-"""Where the database stands in the journal: position, checkpoints, epochs, holes."""
+"""Where the database stands in the journal, and who may store: position, checkpoints, epochs, claims."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from domain.readings import Position
@@ -23,6 +25,7 @@ class Recovered:
         epoch_first: Where this journal began when the database first met it.
         checkpoint_position: Where the newest checkpoint was taken.
         checkpoint: The fold's bytes there; None when there is none.
+        claim: What the newest process to store called itself; None for nobody.
         previous_checkpoint_position: Of the one before: the journal may be trimmed through it.
     """
 
@@ -32,24 +35,18 @@ class Recovered:
     checkpoint_position: Position | None
     checkpoint: bytes | None
     previous_checkpoint_position: Position | None
+    claim: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hole:
-    """Entries between two positions that were never stored, and why. Times int64 µs UTC."""
-
-    journal_id: str
-    after: int
-    next: int
-    found_at: int
-    reason: str
+class Fenced(Exception):
+    """Another service, or a copy of this one, has taken the database over since."""
 
 
 async def recover(database: Database) -> Recovered:
     """Read where the database stands."""
     async with database.connection() as connection:
         [spine] = await connection.fetch(
-            "SELECT journal_id, position, (SELECT first_position FROM journal_epochs epoch "
+            "SELECT journal_id, position, claim, (SELECT first_position FROM journal_epochs epoch "
             "WHERE epoch.journal_id = spine.journal_id) AS epoch_first FROM spine"
         )
         checkpoints = await connection.fetch(
@@ -68,6 +65,7 @@ async def recover(database: Database) -> Recovered:
         previous_checkpoint_position=(
             Position(checkpoints[1]["position"]) if len(checkpoints) > 1 else None
         ),
+        claim=spine["claim"],
     )
 
 
@@ -99,15 +97,27 @@ async def open_epoch(database: Database, journal_id: str, *, first_position: int
 
     Raises:
         ValueError: the new journal's positions do not lie behind those stored.
+        Fenced: the database has followed this journal before, and another since.
     """
     async with database.transaction() as connection:
         [spine] = await connection.fetch("SELECT journal_id, position FROM spine FOR UPDATE")
         if spine["journal_id"] == journal_id:
             return
+        [since] = await connection.fetch(
+            "SELECT max(opened_at) AS opened_at, coalesce(bool_or(journal_id = $1), false) AS known "
+            "FROM journal_epochs",
+            journal_id,
+        )
+        taken = (
+            f"another service took this database over at {_utc(since['opened_at'])} with journal "
+            f"{spine['journal_id']}"
+        )
+        if since["known"]:
+            raise Fenced(taken)
         if first_position <= spine["position"]:
             raise ValueError(
-                f"journal {journal_id} begins at {first_position}, but the database stands at "
-                f"{spine['position']}; positions never repeat"
+                f"{taken}, and it stands at {spine['position']}, but journal {journal_id} begins at "
+                f"{first_position}; positions never repeat"
             )
         await connection.execute(
             "INSERT INTO journal_epochs (journal_id, opened_at, first_position, "
@@ -117,37 +127,51 @@ async def open_epoch(database: Database, journal_id: str, *, first_position: int
             first_position,
             spine["position"],
         )
-        await connection.execute("UPDATE spine SET journal_id = $1", journal_id)
+        if spine["journal_id"] is not None:
+            await connection.execute(
+                "INSERT INTO journal_holes (journal_id, after_position, next_position, found_at, "
+                "reason, kind) VALUES ($1, $2, $3, $4, 'another journal took over', 'epoch')",
+                journal_id,
+                spine["position"],
+                first_position,
+                now,
+            )
+        await connection.execute("UPDATE spine SET journal_id = $1, claim = NULL", journal_id)
         await close_orphans(connection, before=first_position, now=now)
 
 
-async def record_hole(
-    database: Database, *, journal_id: str, after: int, next_: int, now: int, reason: str
+async def take_claim(
+    database: Database, journal_id: str, *, known: Sequence[str], new: str
 ) -> None:
-    """Write down that the entries between two positions were never stored; once for each.
+    """Become the one process that may store from this journal; again by the same changes nothing.
 
-    Alarms that the fold cannot know of any more are closed (`store.orphans`).
+    Of two copies of a journal each knows the claims up to the copying and its own: whichever
+    claims last keeps the database, and the other finds a claim it does not know.
+
+    Args:
+        database: Follows this journal already.
+        journal_id: Of the journal.
+        known: The claims written beside this journal, durable before this is called.
+        new: One of them: this process's.
+
+    Raises:
+        Fenced: somebody else has claimed it since.
     """
     async with database.transaction() as connection:
-        await connection.execute(
-            "INSERT INTO journal_holes (journal_id, after_position, next_position, found_at, "
-            "reason) SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS (SELECT FROM journal_holes "
-            "WHERE journal_id = $1 AND after_position = $2 AND next_position = $3)",
+        # A claim that a crash of the server takes back would let the other copy in again.
+        await connection.execute("SET LOCAL synchronous_commit = on")
+        mine = await connection.fetchval(
+            "UPDATE spine SET claim = $1 "
+            "WHERE journal_id = $2 AND (claim IS NULL OR claim = ANY($3)) RETURNING true",
+            new,
             journal_id,
-            after,
-            next_,
-            now,
-            reason,
+            list(known),
         )
-        await close_orphans(connection, before=next_, now=now)
+    if mine is None:
+        raise Fenced("another copy of this data directory has taken this database over since")
 
 
-async def list_holes(database: Database, *, limit: int = 100) -> list[Hole]:
-    """The newest holes first."""
-    async with database.connection() as connection:
-        rows = await connection.fetch(
-            "SELECT journal_id, after_position AS after, next_position AS next, found_at, reason "
-            "FROM journal_holes ORDER BY id DESC LIMIT $1",
-            limit,
-        )
-    return [Hole(**row) for row in rows]
+def _utc(time_us: int | None) -> str:
+    if time_us is None:
+        return "an unknown time"
+    return datetime.fromtimestamp(time_us // 1_000_000, UTC).isoformat().replace("+00:00", "Z")

@@ -30,7 +30,7 @@ from store.decisions import check_transitions, write_alarms, write_outbox, write
 from store.future import quarantine_future
 from store.late import merge_rows
 from store.packing import COLUMNS, Rows, kept_rows
-from store.recovery import Recovered, open_epoch, record_hole, recover, save_checkpoint
+from store.recovery import Recovered, open_epoch, recover, save_checkpoint
 from store.storage import Storage
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
     "commit",
     "make_room",
     "open_epoch",
-    "record_hole",
     "recover",
 ]
 
@@ -55,7 +54,7 @@ MOST_MARKS: Final = 1000
 
 
 class StaleJournal(Exception):
-    """The database follows another journal than this writer."""
+    """The database follows another journal than this writer, or another copy of it."""
 
 
 class DatabaseBehind(Exception):
@@ -94,6 +93,7 @@ class Commit:
         alarms: Alarms it changed, each as it stands afterwards.
         checkpoint: The fold's state after `position`, when one is due.
         entries: Program and act entries of the stretch, kept for replays.
+        claim: What the writer took the database over with (`store.recovery.take_claim`).
         set_aside: Why readings or alarms of this one entry are left out. The entry is then kept
             whole in `kept_entries`, whatever its kind, and noted as a hole.
     """
@@ -106,6 +106,7 @@ class Commit:
     alarms: Sequence[Alarm] = ()
     checkpoint: bytes | None = None
     entries: Sequence[tuple[int, Entry]] = field(default=())
+    claim: str | None = None
     set_aside: str | None = None
 
 
@@ -134,7 +135,8 @@ async def commit(database: Database, change: Commit) -> Committed:
     """Store a stretch; idempotent.
 
     Raises:
-        StaleJournal: the database follows another journal (`open_epoch` comes first).
+        StaleJournal: the database follows another journal (`open_epoch` comes first), or another
+            process has claimed it.
         DatabaseBehind: entries before the stretch are not stored.
         StretchRefused: nothing is stored, and trying again will not help by itself.
         store.decisions.ReplayDiffers: a transition stored before reads differently now.
@@ -188,12 +190,17 @@ async def _commit_once(
             )
         [spine] = await connection.fetch(
             "SELECT set_config('synchronous_commit', $1, true), journal_id, position, "
-            "closing_through FROM spine FOR UPDATE",
+            "claim, closing_through FROM spine FOR UPDATE",
             "off" if change.checkpoint is None else "on",
         )
         if spine["journal_id"] != change.journal_id:
             raise StaleJournal(
                 f"the database follows journal {spine['journal_id']}, not {change.journal_id}"
+            )
+        if spine["claim"] != change.claim:
+            raise StaleJournal(
+                "another copy of this data directory, or another process, has taken this database "
+                "over; this one stores nothing any more"
             )
         stored: int = spine["position"]
         if stored < change.after:
@@ -267,6 +274,6 @@ async def _keep_entries(connection: Connection, change: Commit, *, stored: int) 
     if change.set_aside:
         await connection.executemany(
             "INSERT INTO journal_holes (journal_id, after_position, next_position, found_at, "
-            "reason) VALUES ($1, $2, $3, now(), $4)",
+            "reason, kind) VALUES ($1, $2, $3, now(), $4, 'set_aside')",
             [(change.journal_id, p - 1, p + 1, change.set_aside) for p, _ in kept],
         )

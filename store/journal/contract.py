@@ -81,5 +81,21 @@ class Journal(Protocol):
     async def space(self) -> Space:
         """How much is used and how much is left."""
 
+    async def claims(self) -> list[str]:
+        """What every process that stored from this journal called itself, oldest first.
+
+        A copy of the journal goes on with the claims up to then and never learns of later ones:
+        that is how one of two copies is found out (`store.recovery.take_claim`).
+        """
+
+    async def add_claim(self, claim: str) -> None:
+        """Make a claim durable, as the newest; about the newest hundred are kept.
+
+        It needs no room: a full journal takes it.
+
+        Raises:
+            JournalUnavailable: it may or may not have been kept.
+        """
+
     async def close(self) -> None:
         """Finish what was begun, refuse what comes later."""

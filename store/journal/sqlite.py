@@ -33,6 +33,12 @@ class _Append:
     done: asyncio.Future[Position]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Claim:
+    claim: str
+    done: asyncio.Future[None]
+
+
 class SqliteJournal:
     """See `store.journal.Journal` for the contract. Make one with `open`."""
 
@@ -45,7 +51,7 @@ class SqliteJournal:
         self._last = file.last
         self._trim_through = file.first - 1
         self._closing = False
-        self._appends: queue.SimpleQueue[_Append | None] = queue.SimpleQueue()
+        self._appends: queue.SimpleQueue[_Append | _Claim | None] = queue.SimpleQueue()
         self._reader = SqliteReader(path)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
         self._writer = Thread(target=self._write, name="journal-write", daemon=True)
@@ -107,6 +113,19 @@ class SqliteJournal:
         except (sqlite3.Error, OSError) as error:
             raise unavailable(error) from error
 
+    async def claims(self) -> list[str]:
+        self._refuse_when_closing()
+        try:
+            return await self._loop.run_in_executor(self._reading, self._reader.claims)
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+    async def add_claim(self, claim: str) -> None:
+        self._refuse_when_closing()
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._appends.put(_Claim(claim, done))
+        await done
+
     async def close(self) -> None:
         if self._closing:
             return
@@ -148,8 +167,19 @@ class SqliteJournal:
                 break
             if append is None:
                 return taken, True
+            if isinstance(append, _Claim):
+                self._note(append)
+                return taken, False
             taken.append(append)
         return taken, False
+
+    def _note(self, noted: _Claim) -> None:
+        try:
+            self._file.add_claim(noted.claim)
+        except sqlite3.Error as error:
+            self._from_thread(partial(_settle, noted.done, unavailable(error)))
+        else:
+            self._from_thread(partial(_settle, noted.done, None))
 
     def _commit(self, appends: list[_Append], trim_through: int) -> None:
         together = [entry for append in appends for entry in append.entries]
@@ -197,6 +227,15 @@ def _succeed(appends: list[_Append], positions: list[Position]) -> None:
     for append, position in zip(appends, positions, strict=True):
         if not append.done.done():
             append.done.set_result(position)
+
+
+def _settle(done: asyncio.Future[None], failure: JournalUnavailable | None) -> None:
+    if done.done():
+        return
+    if failure is None:
+        done.set_result(None)
+    else:
+        done.set_exception(failure)
 
 
 def _fail(appends: list[_Append], failure: JournalUnavailable) -> None:

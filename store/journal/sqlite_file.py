@@ -29,6 +29,11 @@ PAGE_BYTES: Final = 8192
 TRIM_STEP: Final = 20
 """Rows deleted at a time. Larger steps were measured to stall appends for 80-190 ms."""
 
+CLAIMS: Final = 100
+CLAIMS_BYTES: Final = 1800
+"""What the claims take at most. Below a quarter of a page, and written at once in full length, they
+are changed in place: they need no page of a file that may be full."""
+
 _SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE entries (
@@ -47,6 +52,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     # Debian compiles secure_delete on: deletes then rewrite pages and fail on a full disk.
     connection.execute("PRAGMA secure_delete = OFF")
     return connection
+
+
+def _claims(connection: sqlite3.Connection) -> list[str]:
+    row = connection.execute("SELECT value FROM meta WHERE key = 'claims'").fetchone()
+    return [] if row is None else str(row[0]).split()
 
 
 class SqliteFile:
@@ -126,6 +136,15 @@ class SqliteFile:
         self.last = Position(first + len(rows) - 1)
         return Position(first)
 
+    def add_claim(self, claim: str) -> None:
+        """Note who stores from now on; in place, so that a full file takes it too."""
+        claims = [*_claims(self._connection), claim][-CLAIMS:]
+        while len(value := " ".join(claims)) > CLAIMS_BYTES:
+            del claims[0]
+        self._connection.execute(
+            "INSERT OR REPLACE INTO meta VALUES ('claims', ?)", (value.ljust(CLAIMS_BYTES),)
+        )
+
     def trim(self, through: int) -> bool:
         """One step of trimming; True while there may be more to do."""
         self._connection.execute("BEGIN IMMEDIATE")
@@ -183,6 +202,9 @@ class SqliteReader:
         finally:
             cursor.close()  # ends the read transaction: an open one would let the WAL grow
         return found
+
+    def claims(self) -> list[str]:
+        return _claims(self._connection)
 
     def space(self, max_bytes: int) -> Space:
         """Counted in whole pages; free room is bounded by the cap and by the disk."""

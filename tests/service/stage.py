@@ -17,7 +17,7 @@ from domain.entries import Entry, EntryKind, Tick
 from domain.readings import NO_SEQUENCE, MessageColumns, ReadingBatch
 from service.feed import Feed, Key
 from service.metrics import Metrics
-from service.recovery import StoreStart, meet_database, recover_fold, store_start
+from service.recovery import StoreStart, begin_storing, new_claim, recover_fold
 from service.spine import Spine
 from service.standby import Standby
 from service.storer import Storer
@@ -87,11 +87,17 @@ class Stage:
     spine: Spine
     storer: Storer
     metrics: Metrics
+    claim: str
     tasks: list[asyncio.Task[None]]
 
     async def begin(self) -> StoreStart:
-        return store_start(
-            await meet_database(self.journal, self.database, migrate_first=False, clock=now_us)
+        return await begin_storing(
+            self.journal,
+            self.database,
+            self.standby,
+            claim=self.claim,
+            migrate_first=False,
+            clock=now_us,
         )
 
     def start_storing(self) -> asyncio.Task[None]:
@@ -140,9 +146,14 @@ async def staged(
         f"sqlite:///{place}/journal.sqlite", now_s=int(time.time()) - age_s, max_bytes=max_bytes
     )
     standby, metrics = Standby(place / "standby"), Metrics()
-    fold = await recover_fold(
-        journal, database, standby, migrate_first=False, wait_s=0, clock=now_us
-    )
+    claim = new_claim()
+    try:
+        fold = await recover_fold(
+            journal, database, standby, claim=claim, migrate_first=False, wait_s=0, clock=now_us
+        )
+    except BaseException:
+        await journal.close()
+        raise
     storer = Storer(
         journal,
         lambda: fold,
@@ -163,7 +174,7 @@ async def staged(
         monotonic=time.monotonic,
     )
     await spine.replay(fold.position)
-    stage = Stage(journal, database, standby, spine, storer, metrics, [])
+    stage = Stage(journal, database, standby, spine, storer, metrics, claim, [])
     stage.tasks += [
         asyncio.ensure_future(spine.write_journal()),
         asyncio.ensure_future(spine.fold_entries()),

@@ -8,36 +8,75 @@ from pathlib import Path
 
 import pytest
 
-from domain.entries import EntryKind, Tick
+from domain.entries import Entry, EntryKind, Tick
 from service import upkeep
 from service.recovery import CannotStart
 from service.standby import Checkpoint, Standby
 from service.ticker import tick
 from store.database import Database
-from tests.service.stage import batch, refolded, staged, tick_entry, until
+from store.journal import JournalFull
+from tests.service.stage import Stage, batch, refolded, staged, tick_entry, until
 from tests.store.conftest import Scene
 
 SECOND = 1_000_000
 NOON = 1_772_669_700 * SECOND
 
 
-def test_a_copy_that_cannot_be_written_stops_neither_storing_nor_trimming(
+async def checkpoints(stage: Stage, count: int) -> None:
+    """Ticks until so many more checkpoints are stored."""
+    async with asyncio.timeout(10):
+        for _ in range(count):
+            before = stage.storer._previous_checkpoint
+            while stage.storer._previous_checkpoint == before:
+                await stage.spine.append(tick_entry())
+                await asyncio.sleep(0.02)
+
+
+def test_behind_a_copy_that_cannot_be_written_the_journal_is_kept_and_storing_goes_on(
     scene: Scene[None], tmp_path: Path
 ) -> None:
     async def act(database: Database) -> None:
         async with staged(database, tmp_path, checkpoint_s=0.05) as stage:
-            (tmp_path / "standby" / ".checkpoint.new").mkdir(parents=True)
             storing = stage.start_storing()
-            begin = stage.journal.first
-            async with asyncio.timeout(10):
-                while stage.journal.first == begin:
-                    await stage.spine.append(tick_entry())
-                    await asyncio.sleep(0.02)
+            await checkpoints(stage, 3)
+            copy = stage.standby.load_checkpoint()
+            assert copy is not None
+            (tmp_path / "standby" / ".checkpoint.new").mkdir(parents=True)
+            await checkpoints(stage, 4)
             assert not storing.done()
-            assert stage.standby.fault is not None
-            (tmp_path / "standby" / ".checkpoint.new").rmdir()
+            assert stage.journal.first <= copy.position + 1
+            assert set(stage.standby.faults) == {"checkpoint"}
+            stage.standby.save_registry(b"another file, and well")
+            assert set(stage.standby.faults) == {"checkpoint"}
+        nowhere = await Database.connect("postgresql://vedette@127.0.0.1:1/vedette")
+        (tmp_path / "standby" / ".checkpoint.new").rmdir()
+        async with staged(nowhere, tmp_path) as stage:  # the copy still serves
+            assert stage.spine.fold.position == stage.journal.last
+        await nowhere.close()
+        async with staged(database, tmp_path, checkpoint_s=0.05) as stage:
+            stage.start_storing()
             await stage.all_is_checkpointed()
-            assert stage.standby.fault is None
+            assert stage.standby.faults == {}
+
+    scene(act)
+
+
+def test_a_nearly_full_journal_is_trimmed_even_past_a_copy_that_cannot_be_written(
+    scene: Scene[None], tmp_path: Path
+) -> None:
+    async def act(database: Database) -> None:
+        async with staged(database, tmp_path, max_bytes=1 << 20) as stage:
+            (tmp_path / "standby" / ".checkpoint.new").mkdir(parents=True)
+            with pytest.raises(JournalFull):
+                while True:
+                    await stage.journal.append(
+                        [Entry(EntryKind.BATCH, batch(*[1.0] * 200).to_bytes())]
+                    )
+            await stage.spine.replay(stage.spine.fold.position)
+            last = stage.journal.last
+            stage.start_storing()
+            await until(lambda: stage.journal.first > last)
+            assert set(stage.standby.faults) == {"checkpoint"}
 
     scene(act)
 
@@ -106,6 +145,5 @@ def test_a_standby_copy_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     standby = Standby(tmp_path)
     (tmp_path / ".registry.new").mkdir()
     standby.save_registry(b"new")
-    assert standby.fault is not None
-    assert ".registry.new" in standby.fault
+    assert ".registry.new" in standby.faults["registry"]
     assert standby.load_registry() is None

@@ -9,15 +9,21 @@ from pathlib import Path
 import pytest
 
 from alerting import Fold
-from service.recovery import CannotStart, meet_database, recover_fold, store_start
+from service.recovery import (
+    CannotStart,
+    StoreStart,
+    begin_storing,
+    recover_fold,
+)
 from service.standby import Checkpoint, Standby
 from store.database import Database
+from store.holes import list_holes
 from store.journal import Journal, open_journal
-from store.recovery import list_holes
 from store.writer import Commit, commit
 from tests.service.stage import batch, now_us, staged, tick_entry
 from tests.store.conftest import Scene
 
+CLAIM = "this-process"
 NOWHERE = "postgresql://vedette@127.0.0.1:1/vedette"
 
 
@@ -32,8 +38,20 @@ async def recovered(journal: Journal, database: Database, place: Path) -> Fold:
         journal,
         database,
         Standby(place / "standby"),
+        claim=CLAIM,
         migrate_first=False,
         wait_s=0,
+        clock=now_us,
+    )
+
+
+async def met(journal: Journal, database: Database, place: Path) -> StoreStart:
+    return await begin_storing(
+        journal,
+        database,
+        Standby(place / "standby"),
+        claim=CLAIM,
+        migrate_first=False,
         clock=now_us,
     )
 
@@ -136,13 +154,13 @@ def test_a_journal_whose_positions_lie_behind_the_stored_ones_is_refused(
     async def act(database: Database) -> None:
         now_s = int(time.time())
         first = await journal_at(tmp_path / "first", now_s=now_s)
-        await meet_database(first, database, migrate_first=False, clock=now_us)
-        await commit(database, Commit(first.id, 0, first.first + 5))
+        await met(first, database, tmp_path)
+        await commit(database, Commit(first.id, 0, first.first + 5, claim=CLAIM))
         await first.close()
         second = await journal_at(tmp_path / "second", now_s=now_s - 3600)
         try:
-            with pytest.raises(CannotStart, match=r"never repeat; .*clock.* move the journal away"):
-                await meet_database(second, database, migrate_first=False, clock=now_us)
+            with pytest.raises(CannotStart, match=r"never repeat.*clock.* move the journal away"):
+                await met(second, database, tmp_path)
         finally:
             await second.close()
 
@@ -155,14 +173,14 @@ def test_what_the_journal_no_longer_has_and_the_database_lacks_is_recorded_as_a_
     async def act(database: Database) -> None:
         journal = await journal_at(tmp_path)
         try:
-            await meet_database(journal, database, migrate_first=False, clock=now_us)
+            await met(journal, database, tmp_path)
             for _ in range(10):
                 await journal.append([tick_entry()])
-            await commit(database, Commit(journal.id, 0, journal.first))
+            await commit(database, Commit(journal.id, 0, journal.first, claim=CLAIM))
             first = journal.first
             await journal.trim(first + 4)
             for _ in range(2):  # found twice, recorded once
-                await meet_database(journal, database, migrate_first=False, clock=now_us)
+                await met(journal, database, tmp_path)
             [hole] = await list_holes(database)
             assert (hole.journal_id, hole.after, hole.next) == (journal.id, first, first + 5)
         finally:
@@ -175,12 +193,10 @@ def test_the_storer_goes_on_where_the_database_stands(scene: Scene[None], tmp_pa
     async def act(database: Database) -> None:
         journal = await journal_at(tmp_path)
         try:
-            await meet_database(journal, database, migrate_first=False, clock=now_us)
+            await met(journal, database, tmp_path)
             await journal.append([tick_entry()])
-            await commit(database, Commit(journal.id, 0, journal.last))
-            start = store_start(
-                await meet_database(journal, database, migrate_first=False, clock=now_us)
-            )
+            await commit(database, Commit(journal.id, 0, journal.last, claim=CLAIM))
+            start = await met(journal, database, tmp_path)
             assert start.committed == journal.last
             assert start.state.position == 0  # without a checkpoint everything is folded again
             assert start.previous_checkpoint is None

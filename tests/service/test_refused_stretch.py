@@ -11,7 +11,7 @@ from domain.entries import EntryKind
 from domain.readings import ReadingBatch
 from service import storer as storer_module
 from store.database import Database
-from store.recovery import list_holes
+from store.holes import list_holes
 from store.writer import StaleJournal, open_epoch
 from tests.service.stage import Stage, batch, now_us, refolded, staged, tick_entry, until
 from tests.store.conftest import Scene

@@ -196,6 +196,53 @@ def test_a_full_journal_keeps_what_it_has_and_goes_on_after_trimming(
     asyncio.run(scene())
 
 
+def test_claims_survive_in_their_order_and_the_oldest_give_way(
+    opener: Opener, tmp_path: Path
+) -> None:
+    async def scene() -> None:
+        made = [f"{n:016x}" for n in range(150)]
+        async with journal_at(opener, tmp_path) as journal:
+            assert await journal.claims() == []
+            await journal.add_claim(made[0])
+            assert await journal.claims() == made[:1]
+        async with journal_at(opener, tmp_path) as journal:
+            for claim in made[1:]:
+                await journal.add_claim(claim)
+            assert await journal.claims() == made[-100:]
+        with pytest.raises(JournalUnavailable):
+            await journal.add_claim("late")
+        with pytest.raises(JournalUnavailable):
+            await journal.claims()
+
+    asyncio.run(scene())
+
+
+def test_a_full_journal_takes_a_claim_all_the_same(opener: Opener, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with journal_at(opener, tmp_path, max_bytes=1_000_000) as journal:
+            with pytest.raises(JournalFull):
+                await append_many(journal, 1000, [])
+            for n in range(150):
+                await journal.add_claim(f"{n:016x}")
+            assert len(await journal.claims()) == 100
+
+    asyncio.run(scene())
+
+
+def test_a_claim_and_appends_at_once_disturb_nobody(opener: Opener, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with journal_at(opener, tmp_path) as journal:
+            await asyncio.gather(
+                *(journal.append([entry(str(n))]) for n in range(100)),
+                *(journal.add_claim(f"c{n}") for n in range(20)),
+                *(journal.append([entry(str(n))]) for n in range(100)),
+            )
+            assert len(await read_all(journal)) == 200
+            assert await journal.claims() == [f"c{n}" for n in range(20)]
+
+    asyncio.run(scene())
+
+
 def test_a_second_opener_is_refused_while_the_first_lives(opener: Opener, tmp_path: Path) -> None:
     async def scene() -> None:
         async with journal_at(opener, tmp_path):

@@ -15,15 +15,15 @@ import pytest
 from domain.entries import Entry, EntryKind
 from store.database import Database, DatabaseUnavailable
 from store.decisions import ReplayDiffers
+from store.holes import list_holes, record_hole
 from store.migrate import migrate
-from store.recovery import list_holes
+from store.recovery import Fenced, take_claim
 from store.writer import (
     DatabaseBehind,
     StaleJournal,
     StretchRefused,
     commit,
     open_epoch,
-    record_hole,
     recover,
 )
 from tests.store.conftest import Play, Server, embedded_server
@@ -326,7 +326,36 @@ def test_a_new_journal_opens_an_epoch_behind_the_old(opened: Play) -> None:
             await record_hole(
                 database, journal_id="other", after=START + 5, next_=START + 9, now=T0, reason="x"
             )
-        assert [hole.next for hole in await list_holes(database)] == [START + 9]
+        assert [(hole.next, hole.kind) for hole in await list_holes(database)] == [
+            (START + 9, "lost"),
+            (START + 6, "epoch"),
+        ]
+
+    opened(act)
+
+
+def test_a_journal_another_one_took_over_from_never_takes_the_database_back(opened: Play) -> None:
+    async def act(database: Database) -> None:
+        await open_epoch(database, "other", first_position=START + 6, now=T0)
+        with pytest.raises(Fenced, match=r"took this database over at 20\d\d-.*other"):
+            await open_epoch(database, JOURNAL, first_position=START + 90, now=T0)
+
+    opened(act)
+
+
+def test_who_claims_last_stores_and_nobody_else(opened: Play) -> None:
+    async def act(database: Database) -> None:
+        await take_claim(database, JOURNAL, known=["a"], new="a")
+        await take_claim(database, JOURNAL, known=["a"], new="a")
+        await commit(database, replace(stretch(1), claim="a"))
+        await take_claim(database, JOURNAL, known=["a", "copy"], new="copy")
+        with pytest.raises(StaleJournal, match="another copy"):
+            await commit(database, replace(stretch(2), claim="a"))
+        with pytest.raises(Fenced):
+            await take_claim(database, JOURNAL, known=["a", "a2"], new="a2")
+        await commit(database, replace(stretch(2), claim="copy"))
+        await open_epoch(database, "other", first_position=START + 6, now=T0)
+        assert (await recover(database)).claim is None
 
     opened(act)
 
