@@ -7,6 +7,7 @@ stands. Acts work while the database is away.
 from __future__ import annotations
 
 import uuid
+from typing import Final
 
 import msgspec
 from fastapi import APIRouter
@@ -105,22 +106,25 @@ async def _done(
     return Json(_json(ask, answer))
 
 
+_REFUSALS: Final = {
+    "changed": "act_changed",
+    "already": "act_already",
+    "shelf_in_past": "shelf_in_past",
+}
+"""Problems by code of refusal, where the texts need no more than the state."""
+
+
 def _refused(ask: Ask, refusal: Refusal, before: Alarm) -> Problem:
     if refusal.alarm is None:
         newest = as_closed(ask.edge.recent.newest(before.id) or before)
         return Problem("act_closed", alarm=_json(ask, newest))
+    if refusal.code == "reason_required":
+        return Problem("invalid", errors=[FieldError("reason", "must say why")])
     alarm = _json(ask, refusal.alarm)
-    match refusal.code:
-        case "reason_required":
-            return Problem("invalid", errors=[FieldError("reason", "must say why")])
-        case "already":
-            return Problem("act_already", alarm=alarm)
-        case "shelf_too_long":
-            return Problem("shelf_too_long", alarm=alarm, hours=LONGEST_SHELF_H)
-        case "shelf_in_past":
-            return Problem("shelf_in_past", alarm=alarm)
-        case _:
-            return Problem("act_not_allowed", alarm=alarm, state=refusal.alarm.state)
+    if refusal.code == "shelf_too_long":
+        return Problem("shelf_too_long", alarm=alarm, hours=LONGEST_SHELF_H)
+    slug = _REFUSALS.get(refusal.code, "act_not_allowed")
+    return Problem(slug, alarm=alarm, state=refusal.alarm.state)
 
 
 def _json(ask: Ask, alarm: Alarm) -> msgspec.Raw:

@@ -109,8 +109,12 @@ class Live(Protocol):
             store.journal.JournalUnavailable: the act could not be kept (disk full, stopping).
         """
 
-    def events(self, after: tuple[int, int] | None) -> AsyncIterator[Event | None]:
+    def events(
+        self, after: tuple[int, int] | None, *, screen: bool = True
+    ) -> AsyncIterator[Event | None]:
         """Alarm events after (position, ordinal), or from now on; bounded per subscriber.
+
+        `screen`: somebody outside listens, who counts as a client.
 
         Yields None where the subscriber must take a new snapshot ("reset"): the id is older than
         what is kept, or the subscriber was too slow. After a None it goes on with what comes

@@ -107,6 +107,13 @@ PROBLEMS: Final[dict[str, ProblemText]] = {
         "This address does not take that HTTP method; see /api/docs.",
     ),
     "conflict": ProblemText(409, "与现有数据冲突", "{reason}", "Conflict", "{reason}"),
+    "act_changed": ProblemText(
+        409,
+        "报警已变化",
+        "您看到之后报警已变化；alarm 为当前状态，请据此决定。",
+        "Changed since you saw it",
+        "The alarm has changed since you saw it; `alarm` shows how it stands now.",
+    ),
     "act_already": ProblemText(
         409,
         "该报警已处于此状态",

@@ -25,7 +25,7 @@ class Recent:
 
     async def run(self) -> None:
         """Task: keep what comes by, for ever."""
-        async for event in self._live.events(None):
+        async for event in self._live.events(None, screen=False):
             if event is None:
                 self._events.clear()
             else:

@@ -259,7 +259,7 @@ class Stream:
         headers = {"Authorization": f"Bearer {running.token}"}
         async with (
             httpx.AsyncClient(base_url=running.url, headers=headers, timeout=None) as client,
-            aconnect_sse(client, "GET", "/api/v1/stream") as source,
+            aconnect_sse(client, "GET", "/api/v1/stream?latest=none") as source,
         ):
             async for event in source.aiter_sse():
                 self.open.set()

@@ -104,8 +104,10 @@ class LiveEngine:
             return outcome.refusal
         return next(alarm for alarm in outcome.alarms if alarm.id == act.alarm)
 
-    def events(self, after: tuple[int, int] | None) -> AsyncIterator[Event | None]:
-        return self._feed.subscribe(after)
+    def events(
+        self, after: tuple[int, int] | None, *, screen: bool = True
+    ) -> AsyncIterator[Event | None]:
+        return self._feed.subscribe(after, screen=screen)
 
     async def registry_changed(self) -> None:
         await self._registration.refresh(self._spine)

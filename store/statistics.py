@@ -81,24 +81,3 @@ async def alarm_counts(
             until,
         )
     return [AlarmCount(**row) for row in rows]
-
-
-async def data_quality(
-    database: Database, scope: Scope, *, since: int, until: int
-) -> list[SensorQuality]:
-    """Per sensor, over the whole hours of a time (int64 µs UTC); sensors without data left out.
-
-    Hours that are not rolled up yet are not in it.
-    """
-    async with database.connection() as connection:
-        rows = await connection.fetch(
-            "SELECT r.sensor, sum(r.readings)::bigint AS readings, sum(r.usable)::bigint AS usable,"
-            " sum(r.good)::bigint AS good FROM readings_1h r "
-            "JOIN sensor_bindings b ON b.sensor = r.sensor AND b.unbound_at IS NULL "
-            f"WHERE r.bucket >= $4 AND r.bucket < $5 AND {gateways_in_scope('b.gateway', 1)} "
-            "GROUP BY r.sensor ORDER BY r.sensor",
-            *scope.parameters(),
-            since,
-            until,
-        )
-    return [SensorQuality(**row) for row in rows]

@@ -238,8 +238,10 @@ class House:
             return outcome.refusal
         return next(alarm for alarm in outcome.alarms if alarm.id == act.alarm)
 
-    def events(self, after: tuple[int, int] | None) -> AsyncIterator[Event | None]:
-        return self.feed.subscribe(after)
+    def events(
+        self, after: tuple[int, int] | None, *, screen: bool = True
+    ) -> AsyncIterator[Event | None]:
+        return self.feed.subscribe(after, screen=screen)
 
     async def registry_changed(self) -> None:
         self.registry = await load_registry(self.database)

@@ -38,7 +38,7 @@ def test_what_was_missed_makes_it_forget_all_rather_than_tell_half(
         live = _Feeding()
         recent = Recent(cast(Live, live))
         listening = asyncio.create_task(recent.run())
-        await _until(lambda: live.feed.clients == 1)
+        await _until(lambda: len(live.feed._subscribers) == 1)
         live.feed.publish([event(1)])
         await _until(lambda: recent.newest("1.0") is not None)
         live.feed.publish([event(n) for n in range(2, 7)])

@@ -37,6 +37,14 @@ def test_metrics_are_prometheus_text(house: House) -> None:
     assert any(line.startswith("vedette_stream_clients ") for line in lines)
 
 
+def test_only_screens_are_counted_as_clients(house: House) -> None:
+    def clients() -> list[str]:
+        lines = httpx.get(f"{house.url}/metrics").text.splitlines()
+        return [line for line in lines if line == "vedette_stream_clients 0.0"]
+
+    eventually(clients)
+
+
 def test_every_answer_carries_the_security_headers(house: House) -> None:
     for path in ("/", "/healthz", "/api/v1/sites", "/api/openapi.json", "/no/such/file.js"):
         headers = httpx.get(house.url + path).headers
