@@ -45,10 +45,16 @@ class _Subscriber:
 class Feed:
     """Fan-out of alarm events. Not thread-safe: lives on the event loop."""
 
-    def __init__(self, *, history: History, origin: int) -> None:
-        """`origin`: journal position from which this process knows every event."""
+    def __init__(self, *, history: History, origin: int, first: int = 0) -> None:
+        """Begin behind `origin`: the journal position from which this process knows every event.
+
+        `first`: of the journal's oldest entry; what lay between the two is lost, and a screen
+        that stands there knows of things nobody else does.
+        """
         self._memory: deque[Event] = deque(maxlen=MEMORY)
         self._origin: Key = (origin, -1)
+        self._lost = (origin, first)
+        self._newest = origin
         self._history = history
         # Weak: a screen may leave before it has read anything, and then no code of ours runs.
         self._subscribers: WeakSet[_Subscriber] = WeakSet()
@@ -64,6 +70,7 @@ class Feed:
                 oldest = self._memory[0]
                 self._origin = (oldest.position, oldest.ordinal)
             self._memory.append(event)
+            self._newest = event.position
             for subscriber in self._subscribers:
                 subscriber.offer(event)
 
@@ -74,10 +81,17 @@ class Feed:
         is taken when this is called, not when it is first awaited.
         """
         subscriber = _Subscriber(screen=screen)
+        if after is not None and self._is_unknown(after[0]):
+            subscriber.overrun = True
+            after = None
         remembered = [] if after is None else [e for e in self._memory if _key(e) > after]
         origin = self._origin
         self._subscribers.add(subscriber)
         return self._stream(subscriber, after, origin, remembered)
+
+    def _is_unknown(self, position: int) -> bool:
+        """Whether no event of this history can have this position."""
+        return self._lost[0] < position < self._lost[1] or position > self._newest
 
     async def _stream(
         self, subscriber: _Subscriber, after: Key | None, origin: Key, remembered: list[Event]

@@ -9,6 +9,7 @@ from domain.readings import Position
 from service.feed import History, Key
 from store.alarms import events_after, oldest_event
 from store.database import Database, DatabaseUnavailable
+from store.holes import lies_in_hole
 from store.scope import ALL
 
 PAGE: Final = 500
@@ -23,6 +24,8 @@ def history_of(database: Database) -> History:
         try:
             oldest = await oldest_event(database)
             if oldest is not None and after < oldest and after[0] < oldest[0]:
+                return None
+            if await lies_in_hole(database, after[0]):
                 return None
             return await _collect(database, after, before)
         except DatabaseUnavailable:

@@ -106,7 +106,7 @@ async def wire(
         raise CannotStart(str(error)) from error
 
     metrics = Metrics()
-    feed = Feed(history=history_of(database), origin=fold.position)
+    feed = Feed(history=history_of(database), origin=fold.position, first=journal.first)
     storer = Storer(
         journal,
         lambda: fold,

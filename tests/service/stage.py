@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from alerting import Fold, GatewaySpec, Limit, ProgramChange, SensorSpec
-from api.ports import Event
 from domain.entries import Entry, EntryKind, Tick
 from domain.readings import NO_SEQUENCE, MessageColumns, ReadingBatch
-from service.feed import Feed, Key
+from service.feed import Feed
+from service.history import history_of
 from service.metrics import Metrics
 from service.recovery import StoreStart, begin_storing, new_claim, recover_fold
 from service.spine import Spine
@@ -66,11 +66,6 @@ def tick_entry(second: int | None = None) -> Entry:
     return Entry(EntryKind.TICK, Tick(now - now % 1_000_000, listening=False).to_bytes())
 
 
-async def no_history(after: Key, before: Key | None) -> list[Event] | None:
-    """These screens remember enough."""
-    return None
-
-
 async def until(claim: Callable[[], bool], *, within_s: float = 10.0) -> None:
     async with asyncio.timeout(within_s):
         while not claim():
@@ -88,6 +83,7 @@ class Stage:
     storer: Storer
     metrics: Metrics
     claim: str
+    feed: Feed
     tasks: list[asyncio.Task[None]]
 
     async def begin(self) -> StoreStart:
@@ -164,17 +160,18 @@ async def staged(
         monotonic=time.monotonic,
         metrics=metrics,
     )
+    feed = Feed(history=history_of(database), origin=fold.position, first=journal.first)
     spine = Spine(
         journal,
         fold,
-        feed=Feed(history=no_history, origin=fold.position),
+        feed=feed,
         sink=storer,
         metrics=metrics,
         clock=now_us,
         monotonic=time.monotonic,
     )
     await spine.replay(fold.position)
-    stage = Stage(journal, database, standby, spine, storer, metrics, claim, [])
+    stage = Stage(journal, database, standby, spine, storer, metrics, claim, feed, [])
     stage.tasks += [
         asyncio.ensure_future(spine.write_journal()),
         asyncio.ensure_future(spine.fold_entries()),

@@ -140,6 +140,24 @@ def test_where_history_cannot_tell_the_screen_is_told_to_start_over() -> None:
     play(scene)
 
 
+def test_a_screen_whose_place_was_lost_or_never_was_is_told_to_start_over() -> None:
+    async def none_older(after: Key, before: Key | None) -> list[Event] | None:
+        return []
+
+    async def scene() -> None:
+        feed = Feed(history=none_older, origin=10, first=100)
+        feed.publish([event(100), event(105)])
+        assert await take(feed.subscribe((9, 0)), 2) == [(100, 0), (105, 0)]
+        assert await take(feed.subscribe((10, 3)), 2) == [(100, 0), (105, 0)]
+        assert await take(feed.subscribe((100, 0)), 1) == [(105, 0)]
+        unknown = [feed.subscribe((position, 0)) for position in (11, 99, 106)]
+        feed.publish([event(107)])
+        for screen in unknown:
+            assert await take(screen, 2) == [None, (107, 0)]
+
+    play(scene)
+
+
 def test_a_screen_that_is_too_slow_starts_over_and_then_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from service.feed import Key
 from service.storer import TwoHistories
 from store.alarms import get_alarm, open_alarms, timeline
 from store.database import Database
@@ -95,4 +96,71 @@ def test_an_alarm_that_only_a_hole_knew_does_not_block_the_next_one(
         async with staged(database, tmp_path, checkpoint_s=3600) as stage:
             await the_next_alarm_is_the_only_open_one(stage, database, lost)
 
+    scene(act)
+
+
+async def told_to_start_over(stage: Stage, after: Key) -> bool:
+    """Whether a screen that saw this id last is; else the first it hears is a newer event."""
+    stream = stage.feed.subscribe(after)
+    try:
+        async with asyncio.timeout(5):
+            event = await anext(stream)
+    finally:
+        await stream.aclose()  # type: ignore[attr-defined]
+    assert event is None or (event.position, event.ordinal) > after
+    return event is None
+
+
+async def two_alarms_around_a_checkpoint(stage: Stage) -> tuple[Key, Key]:
+    """Ids of two alarms that were stored and shown; a checkpoint lies between them."""
+    stage.start_storing()
+    ids: list[Key] = []
+    for sensor in (1, 2):
+        await stage.spine.append_batch(batch(80.0, sensor=sensor))
+        await stage.all_is_stored()
+        [alarm] = [a for a in stage.spine.fold.state.alarms.values() if a.sensor == sensor]
+        ids.append((alarm.position, alarm.ordinal))
+        await stage.all_is_checkpointed()
+    return ids[0], ids[1]
+
+
+@pytest.mark.parametrize("how", ["new journal", "cut journal"])
+def test_only_a_screen_that_stood_in_the_lost_stretch_is_told_to_start_over(
+    scene: Scene[None], tmp_path: Path, how: str
+) -> None:
+    new = tmp_path / ("new" if how == "new journal" else "lost")
+
+    async def act(database: Database) -> None:
+        async with staged(database, tmp_path / "lost", age_s=60, keep_journal=True) as stage:
+            before, known = await two_alarms_around_a_checkpoint(stage)
+            end = stage.storer.committed
+            stage.tasks.pop().cancel()  # what comes now is judged and shown, and stored by nobody
+            await stage.spine.append_batch(batch(80.0, sensor=3))
+            await stage.all_is_folded()
+            [alarm] = [a for a in stage.spine.fold.state.alarms.values() if a.sensor == 3]
+            lost = (alarm.position, alarm.ordinal)
+            assert lost[0] > end
+            for _ in range(3):
+                await stage.spine.append(tick_entry())
+            if how == "cut journal":
+                await stage.journal.trim(stage.journal.last - 1)
+        behind: Key | None = None
+        for restart in range(3):
+            async with staged(database, new) as stage:
+                stage.start_storing()
+                await stage.spine.append_batch(batch(90.0, sensor=4 if restart < 2 else 5))
+                if restart == 1:  # something newer than what a screen saw last
+                    await stage.spine.append_batch(batch(1.0, sensor=4))
+                await stage.all_is_checkpointed()
+                assert not await told_to_start_over(stage, before)
+                assert not await told_to_start_over(stage, known)
+                assert await told_to_start_over(stage, lost)
+                if behind is not None:
+                    assert not await told_to_start_over(stage, behind)
+                [alarm] = [a for a in stage.spine.fold.state.alarms.values() if a.sensor >= 4][:1]
+                behind = behind or (alarm.position, alarm.ordinal)
+                assert await told_to_start_over(stage, (stage.journal.last + 1000, 0))
+
+    (tmp_path / "lost").mkdir()
+    (tmp_path / "new").mkdir()
     scene(act)
