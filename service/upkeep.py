@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from domain.readings import MICROSECONDS
 from service.identities import Identities
 from service.registration import Registration
 from service.spine import Spine
@@ -23,6 +24,8 @@ from store.rollups import roll
 
 ROLL_EVERY_S: Final = 5.0
 FORGET_EVERY_S: Final = 3600.0
+REFUSED_S: Final = 86_400
+"""A clock so far ahead of what is believed is told: nothing is forgotten by it."""
 LOOK_EVERY_S: Final = 1.0
 
 log = structlog.get_logger(__name__)
@@ -41,11 +44,19 @@ async def keep_rolled(database: Database, *, clock: Callable[[], int]) -> None:
 
 async def keep_short(database: Database, keep: Keep, *, clock: Callable[[], int]) -> None:
     """Task: forget what is past its time, from an hour after the start: by then a clock is set."""
+    refused = False
 
     async def once() -> None:
-        forgotten = await forget_old(database, keep, now=clock())
+        nonlocal refused
+        now = clock()
+        forgotten = await forget_old(database, keep, now=now)
         if forgotten.tables or forgotten.rows:
             log.info("store.forgotten", tables=len(forgotten.tables), rows=forgotten.rows)
+        ahead_s = 0 if forgotten.by is None else (now - forgotten.by) // MICROSECONDS
+        if ahead_s > REFUSED_S and not refused:
+            # Or the service was down for long: then it catches up in as much time again.
+            log.error("retention.clock_refused", clock_ahead_s=ahead_s)
+        refused = ahead_s > REFUSED_S
 
     await asyncio.sleep(FORGET_EVERY_S)
     await _again_and_again("retention", once, every_s=FORGET_EVERY_S)

@@ -11,6 +11,7 @@ from typing import Final
 
 import asyncpg
 
+from store.believed_time import believed_now, note_believed
 from store.connection import Connection
 from store.database import Database
 from store.partitions import DAY_US
@@ -46,20 +47,36 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What one call removed: names of partitions or chunks, and the number of other rows."""
+    """What one call removed: names of partitions or chunks, and the number of other rows.
+
+    `by`: the time it went by, earlier than `now` where the clock was not believed (µs UTC); None
+    where nothing was ever stored.
+    """
 
     tables: tuple[str, ...]
     rows: int
+    by: int | None
 
 
 async def forget_old(database: Database, keep: Keep, *, now: int) -> Forgotten:
-    """Forget what is past its time (`now` int64 µs UTC).
+    """Forget what is past its time; of a clock that leaps ahead only a step is believed.
+
+    Args:
+        database: where.
+        keep: how long.
+        now: what the clock says, int64 µs UTC.
 
     Raises:
         DatabaseUnavailable: call again; what was forgotten stays forgotten.
     """
     storage = await database.storage()
-    raw = now - keep.raw_days(storage) * DAY_US
+    raw_days = keep.raw_days(storage)
+    async with database.connection() as connection:
+        believed = await believed_now(database, connection, raw_days=raw_days, now=now)
+    if believed is None:
+        return Forgotten((), 0, None)
+    now = believed
+    raw = now - raw_days * DAY_US
     cuts = {
         "readings": raw,
         "readings_1m": now - keep.minutes * DAY_US,
@@ -75,18 +92,19 @@ async def forget_old(database: Database, keep: Keep, *, now: int) -> Forgotten:
                 dropped += await _drop_chunks(connection, table, cut)
             else:
                 dropped += await _drop_partitions(database, connection, table, cut)
+        await note_believed(connection, now)
         for statement, cut in (
             (_old("reading_corrections", "ts"), raw),
             (_old("kept_entries", "stored_at"), raw),
             (_old("rollup_dirty", "bucket"), raw),
             (_old("quarantine", "at"), now - keep.quarantine * DAY_US),
             (_old("outbox", "created_at"), now - keep.quarantine * DAY_US),
+            (_CLOSED_ALARMS, now - keep.alarms * DAY_US),
             (_OLD_TRANSITIONS, now - keep.alarms * DAY_US),
-            (_old("alarms", "raised_at", "state = 'normal'"), now - keep.alarms * DAY_US),
             (_old("sessions", "expires_at"), now),
         ):
             rows += await _delete(connection, statement, cut)
-    return Forgotten(tuple(dropped), rows)
+    return Forgotten(tuple(dropped), rows, now)
 
 
 def _old(table: str, column: str, also: str = "true") -> str:
@@ -96,13 +114,23 @@ def _old(table: str, column: str, also: str = "true") -> str:
     )
 
 
-# The history of an alarm that is still open stays whole.
+# By the last thing that happened to it: one that was open for years has just been closed.
+_CLOSED_ALARMS: Final = f"""
+DELETE FROM alarms WHERE ctid = ANY(ARRAY(
+    SELECT a.ctid FROM alarms a
+    WHERE a.raised_at < $1 AND a.state = 'normal' AND NOT EXISTS (
+        SELECT FROM transitions t
+        WHERE t.decided >= $1 AND t.alarm = a.born_position || '.' || a.born_ordinal)
+    LIMIT {STEP}))
+"""
+
+# The history of an alarm that is still there stays whole.
 _OLD_TRANSITIONS: Final = f"""
 DELETE FROM transitions WHERE ctid = ANY(ARRAY(
     SELECT t.ctid FROM transitions t
     WHERE t.decided < $1 AND NOT EXISTS (
-        SELECT FROM alarms a WHERE a.state <> 'normal'
-        AND t.alarm = a.born_position || '.' || a.born_ordinal)
+        SELECT FROM alarms a WHERE a.born_position = split_part(t.alarm, '.', 1)::bigint
+        AND a.born_ordinal = split_part(t.alarm, '.', 2)::integer)
     LIMIT {STEP}))
 """
 

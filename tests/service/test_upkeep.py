@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from service import upkeep
 from service.upkeep import keep_indexed, keep_short
@@ -59,6 +60,33 @@ def test_forgetting_goes_on_where_no_index_can_be_made(
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+    scene(act)
+
+
+def test_a_clock_that_is_not_believed_is_told_once(
+    scene: Scene[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "FORGET_EVERY_S", 0.05)
+    asked = 0
+
+    def ten_years_ahead() -> int:
+        nonlocal asked
+        asked += 1
+        return T0 + 3650 * DAY
+
+    async def act(database: Database) -> None:
+        await open_epoch(database, JOURNAL, first_position=START, now=T0)
+        await commit(database, stretch(0, readings((7, 0, 1.0))))
+        with capture_logs() as told:
+            task = asyncio.create_task(keep_short(database, Keep(), clock=ten_years_ahead))
+            async with asyncio.timeout(20):
+                while asked < 4:
+                    await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.wait([task])
+        assert [line["event"] for line in told] == ["retention.clock_refused"]
+        assert await readings_kept(database) == 1
 
     scene(act)
 

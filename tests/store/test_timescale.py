@@ -90,6 +90,15 @@ def test_late_rows_and_corrections_find_their_way_into_compressed_chunks(opened:
     opened(act)
 
 
+async def forget_by(database: Database, keep: Keep, now: int) -> tuple[str, ...]:
+    """Forget by a time that the last call bears out; what was dropped."""
+    async with database.connection() as connection:
+        await connection.execute("UPDATE spine SET forgot_at = $1", now)
+    gone = await forget_old(database, keep, now=now)
+    assert gone.by == now
+    return gone.tables
+
+
 async def reaches(database: Database) -> set[str]:
     async with database.connection() as connection:
         rows = await connection.fetch(
@@ -104,7 +113,7 @@ async def reaches(database: Database) -> set[str]:
 def test_aggregates_follow_late_rows_as_far_back_as_raw_readings_are_kept(opened: Play) -> None:
     async def act(database: Database) -> None:
         now = time.time_ns() // 1000
-        await forget_old(database, Keep(), now=now)
+        await forget_by(database, Keep(), now)
         assert await reaches(database) == {"399 days"}
         recent, old = (now - T0) / SECOND - DAY_S, (now - T0) / SECOND - 300 * DAY_S
         await commit(database, stretch(0, readings((7, recent, 1.0), (7, old, 2.0))))
@@ -126,15 +135,15 @@ def test_rollups_of_forgotten_readings_stay_even_if_more_is_to_be_kept_from_now_
         now = time.time_ns() // 1000
         old = (now - T0) / SECOND - 60 * DAY_S
         await commit(database, stretch(0, readings((7, old, 1.0), (7, old + 61 * DAY_S, 1.0))))
-        await forget_old(database, Keep(raw=90), now=now)
+        await forget_by(database, Keep(raw=90), now)
         await run_policies(database, "policy_refresh_continuous_aggregate")
-        assert (await forget_old(database, Keep(raw=30), now=now)).tables
-        await forget_old(database, Keep(raw=400), now=now)
+        assert await forget_by(database, Keep(raw=30), now)
+        await forget_by(database, Keep(raw=400), now)
         assert await reaches(database) == {"29 days"}
         await run_policies(database, "policy_refresh_continuous_aggregate")
         for table in ("readings_1m", "readings_1h"):
             assert await count(database, f"SELECT count(*) FROM {table}") == 2
-        await forget_old(database, Keep(raw=400), now=now + 10 * DAY)
+        await forget_by(database, Keep(raw=400), now + 10 * DAY)
         assert await reaches(database) == {"39 days"}
 
     opened(act)
