@@ -41,7 +41,14 @@ class SystemHealth(msgspec.Struct, frozen=True):
 async def health(ask: Asking) -> Response:
     """Each part of the service: how it is, in words; figures of the county for who sees it all."""
     figures = figures_for(ask.live, ask.scope)
-    parts = [_database(figures), _broker(figures), _journal(figures), _judge(figures)]
+    parts = [
+        _database(figures),
+        _broker(figures),
+        _journal(figures),
+        _judge(figures),
+        losses_part(figures),
+        standby_part(figures),
+    ]
     order: tuple[PartState, ...] = ("ok", "warn", "down")
     worst = max((part.state for part in parts), key=order.index)
     now = rfc3339(ask.edge.clock())
@@ -102,6 +109,55 @@ def _judge(figures: dict[str, Any]) -> HealthPart:
         zh += f"，判断用时中位数 {delay:.1f} 毫秒"
         en += f", median {delay:.1f} ms from receipt to verdict"
     return HealthPart("judge", "ok", title, Texts(zh, en))
+
+
+def losses_part(figures: dict[str, Any]) -> HealthPart:
+    """What was found missing from history in the last 30 days."""
+    title = Texts("历史完整性", "Completeness of history")
+    holes = figures["journal"].get("holes", 0)
+    set_aside = figures["store"].get("set_aside", 0)
+    if not holes and not set_aside:
+        return HealthPart("losses", "ok", title, Texts("近 30 天无缺失", "no loss in 30 days"))
+    zh, en = [], []
+    if holes:
+        at = figures["journal"]["newest_hole_at"]
+        zh.append(f"日志有 {holes} 段丢失（最近发现于 {at}），其中的读数和报警可能未入库")
+        en.append(
+            f"stretches of the journal lost: {holes} (newest found at {at}); readings and alarms "
+            "in them may not be stored"
+        )
+    if set_aside:
+        zh.append(f"数据库拒收 {set_aside} 条日志记录，原文已另存，见 journal_holes 表")
+        en.append(
+            f"entries the database refused: {set_aside}, kept whole beside, see table journal_holes"
+        )
+    text = Texts("近 30 天：" + "；".join(zh), "in 30 days: " + "; ".join(en))
+    return HealthPart("losses", "warn", title, text)
+
+
+_FILES: Final = {
+    "checkpoint": Texts("判断状态", "state of judging"),
+    "registry": Texts("设备台账", "registry"),
+    "accounts": Texts("账户", "accounts"),
+    "token": Texts("命令行令牌", "token of the command line"),
+}
+
+
+def standby_part(figures: dict[str, Any]) -> HealthPart:
+    """Whether a start without the database would find what it needs."""
+    title = Texts("备用副本", "Standby copy")
+    faults: dict[str, str] = figures.get("standby", {}).get("faults", {})
+    if not faults:
+        return HealthPart("standby", "ok", title, Texts("正常", "well"))
+    names = [_FILES.get(name, Texts(name, name)) for name in sorted(faults)]
+    why = "; ".join(sorted(set(faults.values())))
+    zh = "、".join(name.zh for name in names)
+    en = ", ".join(name.en for name in names)
+    text = Texts(
+        f"无法写入：{zh}（{why}）；数据库不可用时将无法以最新状态启动",
+        f"cannot be written: {en} ({why}); without the database a start would not be up to date",
+    )
+    return HealthPart("standby", "warn", title, text)
 
 
 def root_router(metrics: CollectorRegistry) -> APIRouter:

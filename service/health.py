@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any, Final
 
+from api.answers import rfc3339_or_none
 from domain.assets import Gateway
 from domain.readings import MICROSECONDS
 from ingest import Ingest
@@ -82,6 +83,8 @@ class Health:
         metrics.store_lag.set(self.store_lag_s())
         metrics.gateways_online.set(self.gateways_online())
         metrics.stream_clients.set(self._feed.clients)
+        metrics.journal_holes.set(self._storer.losses.holes)
+        metrics.entries_set_aside.set(self._storer.losses.set_aside)
 
     def store_lag_s(self) -> float:
         """Age of the oldest entry the database lacks (s)."""
@@ -99,12 +102,13 @@ class Health:
 
     def frame(self) -> dict[str, Any]:
         """The stream's health frame, once a second."""
-        session = self._ingest.session
+        session, losses = self._ingest.session, self._storer.losses
         return {
             "store": {
                 "available": self._storer.fault is None,
                 "lag_s": round(self.store_lag_s(), 2),
                 "reason": self._storer.fault,
+                "set_aside": losses.set_aside,
             },
             "broker": {
                 "connected": session is not None and session.ready.is_set(),
@@ -115,7 +119,10 @@ class Health:
                 "lag_readings": self.lag_readings(),
                 "free_mib": self._free_mib,
                 "fault": self._spine.fault,
+                "holes": losses.holes,
+                "newest_hole_at": rfc3339_or_none(losses.newest_hole_at),
             },
+            "standby": {"faults": dict(self._storer.standby.faults)},
             "turning": self.turning(),
             "readings_per_s": round(self.readings_per_s(), 1),
             "decision_ms_p50": self._spine.decision_ms_p50(),

@@ -54,6 +54,16 @@ class Metrics:
             "Readings durable but not yet in the database.",
             registry=r,
         )
+        self.journal_holes = Gauge(
+            "vedette_journal_holes",
+            "Stretches of the journal found lost in the last 30 days.",
+            registry=r,
+        )
+        self.entries_set_aside = Gauge(
+            "vedette_entries_set_aside",
+            "Entries the database refused in the last 30 days, kept whole beside.",
+            registry=r,
+        )
         self.store_lag = Gauge(
             "vedette_store_lag_seconds",
             "Age of the oldest entry not yet in the database.",

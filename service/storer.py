@@ -83,6 +83,7 @@ class Storer:
         behind: it is folding the journal again rather than reading the queue.
         fault: why nothing can be stored now, or None.
         set_aside: entries whose content the database refused, by this process.
+        standby: the copy beside the journal that it renews with each checkpoint.
         losses: what was found missing in the last 30 days, as far as is known here.
     """
 
@@ -101,7 +102,7 @@ class Storer:
         self._journal = journal
         self._live = live
         self._origin = (live().position, journal.first)
-        self._standby = standby
+        self.standby = standby
         self._checkpoint_us = checkpoint_us
         self._keep_journal = keep_journal
         self._clock = clock
@@ -399,7 +400,7 @@ class Storer:
 
     async def _checkpointed(self, state: FoldState, checkpoint: Checkpoint) -> None:
         self._base = state
-        copied = await asyncio.to_thread(self._standby.save_checkpoint, checkpoint)
+        copied = await asyncio.to_thread(self.standby.save_checkpoint, checkpoint)
         if (
             self._previous_checkpoint is not None
             and not self._keep_journal

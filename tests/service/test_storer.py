@@ -202,3 +202,28 @@ def test_after_a_restart_what_was_stored_is_not_stored_again(
             assert alarm["sensor"] == 1
 
     scene(act)
+
+
+def test_what_was_lost_and_what_was_set_aside_is_counted_from_the_start_on(
+    scene: Scene[None], tmp_path: Path
+) -> None:
+    async def act(database: Database) -> None:
+        async with database.connection() as connection:
+            await connection.execute(
+                "ALTER TABLE readings ADD CONSTRAINT no CHECK (value <> 66); "
+                "INSERT INTO journal_holes (journal_id, after_position, next_position, found_at, "
+                "reason, kind) VALUES ('before', 1, 9, now(), 'x', 'lost'), "
+                "('long before', 1, 9, now() - interval '31 days', 'x', 'lost')"
+            )
+        for times in (1, 2):
+            async with staged(database, tmp_path) as stage:
+                stage.start_storing()
+                await stage.all_is_stored()
+                assert stage.storer.losses.holes == 1
+                assert stage.storer.losses.newest_hole_at is not None
+                assert stage.storer.losses.set_aside == times - 1
+                await stage.spine.append_batch(batch(66.0))
+                await stage.all_is_stored()
+                await until(lambda: stage.storer.losses.set_aside == times)  # noqa: B023 - awaited
+
+    scene(act)
