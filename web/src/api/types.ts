@@ -13,7 +13,8 @@ export type Text = Shapes['Texts']
 export type Priority = 1 | 2 | 3 | 4
 export type Level = 'HH' | 'H' | 'L' | 'LL'
 export type AlarmState = Shapes['AlarmView']['state']
-export type SiteState = Shapes['SiteView']['state']
+/** `unknown`: this screen has not heard yet, which is not the same as calm. */
+export type SiteState = Shapes['SiteView']['state'] | 'unknown'
 export type Named = Shapes['Named']
 
 export interface Page<T> {
@@ -54,8 +55,10 @@ export type AlarmFrame = Narrow<Shapes['AlarmFrame'], { alarm: Alarm }>
 export interface HealthFrame {
   now: string | number
   store: StoreFigures
-  broker: { connected: boolean; listening: boolean }
-  journal: { lag_readings: number; free_mib: number | null }
+  broker: { connected: boolean; listening: boolean; faults: string[] }
+  journal: { lag_readings: number | null; free_mib: number | null; fault: string | null }
+  /** Whether anything is judged at all. */
+  turning: boolean
   readings_per_s: number
   gateways_online: number
   version: string

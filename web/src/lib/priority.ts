@@ -3,7 +3,7 @@ import type { Alarm, Priority, SiteState } from '@/api/types'
 
 export interface Mark {
   /** Drawn as SVG so that a missing glyph can never hide an alarm. */
-  shape: 'diamond' | 'triangle' | 'circle' | 'square' | 'hatch' | 'dot'
+  shape: 'diamond' | 'triangle' | 'circle' | 'square' | 'hatch' | 'ring' | 'dot'
   /** CSS class and key of the word in the language files. */
   name: SiteState
 }
@@ -16,6 +16,7 @@ const MARKS: Record<SiteState, Mark> = {
   yellow: { shape: 'circle', name: 'yellow' },
   blue: { shape: 'square', name: 'blue' },
   no_data: { shape: 'hatch', name: 'no_data' },
+  unknown: { shape: 'ring', name: 'unknown' },
   normal: { shape: 'dot', name: 'normal' },
 }
 
@@ -31,7 +32,8 @@ export const SEVERITY: Record<SiteState, number> = {
   no_data: 2,
   yellow: 3,
   blue: 4,
-  normal: 5,
+  unknown: 5,
+  normal: 6,
 }
 
 /** Nobody has answered yet: these come first, everywhere. */
@@ -42,6 +44,9 @@ export function unanswered(alarm: Alarm): boolean {
     alarm.state === 'latched_unacknowledged'
   )
 }
+
+/** Its value and limit are seconds, of silence or of a clock, whatever the sensor measures. */
+export const inSeconds = (alarm: Alarm): boolean => alarm.kind === 'stale' || alarm.kind === 'mismatch'
 
 /** Set aside by a person or by design: still open, but not calling. */
 export function setAside(alarm: Alarm): boolean {

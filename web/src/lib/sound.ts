@@ -34,7 +34,8 @@ function look(): void {
 export function prepare(): void {
   audio()
   look()
-  for (const touch of ['pointerdown', 'keydown']) document.addEventListener(touch, touched, { capture: true })
+  // Not when the pointer goes down: the banner would go, and what is under the pointer with it.
+  for (const touch of ['click', 'keydown']) document.addEventListener(touch, touched, { capture: true })
 }
 
 /** Any touch of the page lets it sound; asking again when it already may costs nothing. */

@@ -9,8 +9,10 @@ export interface Words {
   of: (text: Text | null | undefined) => string
   /** 3 分 12 秒 / 3 min 12 s */
   span: (ms: number) => string
-  /** A word for a code, or the code itself where we have none. */
-  code: (group: string, code: string | null | undefined) => string
+  /** The same to two digits or so, for where there is little room: 45 秒, 5 分钟, 2.5 小时. */
+  briefly: (ms: number) => string
+  /** A word for a code; where we have none, `none` or else the code itself. */
+  code: (group: string, code: string | null | undefined, none?: string) => string
   /** Why a question failed. */
   why: (error: unknown) => string
 }
@@ -31,9 +33,18 @@ export function useWords(): Words {
     return t('span.dh', { d: Math.floor(s / 86_400), h: Math.floor((s % 86_400) / 3600) })
   }
 
-  const code: Words['code'] = (group, value) => {
+  const briefly: Words['briefly'] = (ms) => {
+    const s = Math.max(0, ms / 1000)
+    const text = (n: number): string => String(n < 10 ? Math.round(n * 10) / 10 : Math.round(n))
+    if (s < 120) return t('span.s', { n: Math.round(s) })
+    if (s < 7200) return t('span.m', { n: Math.floor(s / 60) })
+    if (s < 172_800) return t('span.h', { n: text(s / 3600) })
+    return t('span.d', { n: text(s / 86_400) })
+  }
+
+  const code: Words['code'] = (group, value, none) => {
     if (!value) return ''
-    return te(`${group}.${value}`) ? t(`${group}.${value}`) : value
+    return te(`${group}.${value}`) ? t(`${group}.${value}`) : (none ?? value)
   }
 
   const why: Words['why'] = (error) => {
@@ -45,5 +56,5 @@ export function useWords(): Words {
     return error instanceof Error ? error.message : String(error)
   }
 
-  return { t, of, span, code, why }
+  return { t, of, span, briefly, code, why }
 }

@@ -1,6 +1,6 @@
 /** How fresh this screen is, and what the service says of itself. Written by live.ts only. */
 import { defineStore } from 'pinia'
-import { ref, shallowRef } from 'vue'
+import { computed, ref, shallowRef } from 'vue'
 import type { HealthFrame } from '@/api/types'
 
 export const useFeed = defineStore('feed', () => {
@@ -12,5 +12,7 @@ export const useFeed = defineStore('feed', () => {
   const health = shallowRef<HealthFrame | null>(null)
   /** Server clock minus this machine's clock. */
   const serverAheadMs = ref(0)
-  return { stale, silentMs, complete, health, serverAheadMs }
+  /** Whether an alarm that is not in the list can be said not to be. */
+  const known = computed(() => complete.value && !stale.value)
+  return { stale, silentMs, complete, known, health, serverAheadMs }
 })

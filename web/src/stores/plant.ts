@@ -7,6 +7,7 @@ import { idOf } from '@/lib/names'
 import { SEVERITY, stateOf } from '@/lib/priority'
 import { shortEnterprise, sitePart } from '@/lib/shortname'
 import { useAlarms } from './alarms'
+import { useFeed } from './feed'
 
 const REFRESH_MS = 20_000
 
@@ -17,6 +18,7 @@ export const usePlant = defineStore('plant', () => {
   const loaded = ref(false)
   const failed = ref(false)
   const alarms = useAlarms()
+  const feed = useFeed()
 
   const enterpriseById = computed(() => new Map(enterprises.value.map((each) => [each.id, each])))
   const regionById = computed(() => new Map(regions.value.map((each) => [each.id, each])))
@@ -57,13 +59,14 @@ export const usePlant = defineStore('plant', () => {
   const isSilent = (site: Site): boolean =>
     site.state === 'no_data' || (site.sensors > 0 && site.sensors_online === 0)
 
-  /** Colour of a site by its open alarms, which are newer than what was last asked for. */
+  /** Colour of a site by its open alarms, which are newer than what was last asked for; calm only if all are known. */
   const stateBySite = computed(() => {
     const states = new Map<string, SiteState>()
     for (const site of sites.value) {
       const open = alarms.bySite.get(site.id)
       const worst = open?.reduce((least, alarm) => Math.min(least, alarm.priority), 9) ?? 9
-      const byAlarm: SiteState = worst <= 4 ? stateOf(worst as 1 | 2 | 3 | 4) : 'normal'
+      const byAlarm: SiteState =
+        worst <= 4 ? stateOf(worst as 1 | 2 | 3 | 4) : feed.complete ? 'normal' : 'unknown'
       const silent = isSilent(site)
       states.set(site.id, silent && SEVERITY[byAlarm] > SEVERITY.no_data ? 'no_data' : byAlarm)
     }
