@@ -1,0 +1,139 @@
+"""What a screen does not know it does not call calm; what is measured in seconds is not called gas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.web.conftest import Open, Plant
+from tests.web.test_desk import only, row_of
+
+Alarms = list[dict[str, Any]]
+
+
+def amend(page: Page, change: Callable[[Alarms], Alarms]) -> None:
+    """Let the list of open alarms arrive changed; there is no waiting five minutes for silence."""
+
+    def answer(route: Route) -> None:
+        body = route.fetch().json()
+        body["items"] = change(body["items"])
+        route.fulfill(json=body)
+
+    page.route("**/api/v1/alarms?*state=open*", answer)
+
+
+def test_silence_is_told_in_minutes_and_never_as_a_concentration(
+    screen: Open, plant: Plant
+) -> None:
+    sensor, tag = plant.sensor()
+    plant.say(tag, 63.0)
+    alarm = plant.alarm_of(sensor)
+    silent = {"kind": "stale", "family": "stale", "level": None, "highest_level": None}
+    seconds = {"value": 300.0, "limit": 300.0, "unit": "s", "priority": 4}
+
+    def change(items: Alarms) -> Alarms:
+        return [
+            {**each, **silent, **seconds} if each["id"] == alarm["id"] else each for each in items
+        ]
+
+    opened = screen()
+    amend(opened.page, change)
+    page = opened.open("/alarms")
+    only(page, tag)
+    row = row_of(page, alarm["id"])
+    expect(row).to_contain_text("▨ 无数据 5 分钟")
+    expect(row).not_to_contain_text("%LEL")
+    row.click()
+    panel = page.get_by_role("complementary", name="报警详情")
+    expect(panel.get_by_role("heading", level=1)).to_contain_text("▨ 无数据 5 分钟")
+    expect(panel.locator("dl")).to_contain_text("5 分钟")
+    expect(panel.locator("dl")).not_to_contain_text("%LEL")
+
+
+def test_a_list_that_has_not_come_is_not_an_empty_list(screen: Open, plant: Plant) -> None:
+    opened = screen(width=1920, height=1080)
+    page = opened.page
+    held: list[Route] = []
+    page.route("**/api/v1/alarms?*state=open*", lambda route: held.append(route))
+    opened.open("/wall")
+    expect(page.get_by_role("heading", level=2, name="未结束报警 —")).to_be_visible()
+    expect(page.get_by_text("没有需要处置的报警")).to_have_count(0)
+    expect(page.locator(".legend")).to_contain_text("红 —")
+    expect(page.locator(".plan circle.maybe").first).to_be_attached()
+    expect(page.locator(".plan circle.ok")).to_have_count(0)
+    for route in held:
+        route.continue_()
+    page.unroute("**/api/v1/alarms?*state=open*")
+    expect(page.locator(".plan circle.ok").first).to_be_attached()
+    expect(page.locator(".plan circle.maybe")).to_have_count(0)
+
+
+def test_nothing_abnormal_lies_below_the_fold_of_the_wall(screen: Open, plant: Plant) -> None:
+    sensor, tag = plant.sensor()
+    plant.say(tag, 60.0)
+    plant.alarm_of(sensor)
+    page = screen().open("/wall")
+    expect(page.locator(".tile").first).to_be_visible()
+    for height in (768, 520, 400):
+        page.set_viewport_size({"width": 1366, "height": height})
+        page.wait_for_timeout(300)
+        tall, room = page.locator(".groups").evaluate("e => [e.scrollHeight, e.clientHeight]")
+        assert tall <= room, f"{tall} px in {room} px at {height}"
+
+
+def test_what_keeps_the_service_from_working_is_on_every_screen(screen: Open) -> None:
+    opened = screen()
+    frame = {
+        "now": "2026-11-25T06:00:00Z",
+        "store": {"available": True, "lag_s": 0.0},
+        "broker": {"connected": True, "listening": False, "faults": ["messages are held"]},
+        "journal": {"lag_readings": 0, "free_mib": 0, "fault": "no space left"},
+        "turning": False,
+        "readings_per_s": 0.0,
+        "gateways_online": 0,
+        "version": "test",
+    }
+    body = f"event: health\ndata: {json.dumps(frame)}\n\n"
+    opened.page.route(
+        "**/api/v1/stream*",
+        lambda route: route.fulfill(body=body, content_type="text/event-stream"),
+    )
+    page = opened.open("/alarms")
+    for text in ("no space left", "messages are held", "没有数据在被判断"):
+        expect(page.get_by_role("alert").filter(has_text=text)).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="积压")).to_be_visible()
+
+
+def test_a_link_into_many_alarms_brings_its_row_into_sight(screen: Open, plant: Plant) -> None:
+    sensor, tag = plant.sensor()
+    plant.say(tag, 26.0)
+    alarm = plant.alarm_of(sensor)
+
+    def change(items: Alarms) -> Alarms:
+        rest = [each for each in items if each["id"] != alarm["id"]]
+        many = [{**alarm, "id": f"1.{n}", "updated": f"1.{n}", "priority": 1} for n in range(2000)]
+        return [*many, *rest, {**alarm, "priority": 4}]
+
+    opened = screen()
+    amend(opened.page, change)
+    page = opened.open(f"/alarms/{alarm['id'].replace('.', '-')}")
+    expect(row_of(page, alarm["id"])).to_be_in_viewport()
+
+
+def test_what_was_typed_is_there_again_on_the_way_back(screen: Open, plant: Plant) -> None:
+    sensor, tag = plant.sensor()
+    plant.say(tag, 28.0)
+    alarm = plant.alarm_of(sensor)
+    page = screen().open("/alarms")
+    only(page, tag)
+    page.get_by_role("button", name="黄").click()
+    row_of(page, alarm["id"]).click()
+    page.get_by_role("link", name="查看测点").click()
+    expect(page.locator("main .page")).to_contain_text(tag)
+    page.go_back()
+    expect(page.get_by_role("searchbox")).to_have_value(tag)
+    expect(page.locator(".chip[aria-pressed=true]")).to_contain_text("黄")
+    expect(row_of(page, alarm["id"])).to_be_in_viewport()
