@@ -3,7 +3,7 @@ import { ElMessage } from 'element-plus'
 import 'element-plus/es/components/message/style/css'
 import { reactive } from 'vue'
 import * as calls from '@/api/calls'
-import { ProblemError } from '@/api/http'
+import { ProblemError, Unreachable } from '@/api/http'
 import type { Alarm } from '@/api/types'
 import { useAlarms } from '@/stores/alarms'
 import { useWords } from './words'
@@ -11,9 +11,42 @@ import { useWords } from './words'
 /** Alarms with an act under way; the button says so within one frame. */
 export const sending = reactive(new Set<string>())
 
+/** When to look, after an act without an answer, whether it took effect. */
+const LOOK_MS = [500, 2_000, 5_000, 10_000, 20_000, 40_000]
+
+/** Nobody said no: the request or its answer was lost, here or at a proxy. */
+const unanswered = (error: unknown): boolean =>
+  error instanceof Unreachable ||
+  (error instanceof ProblemError && error.problem === null && error.status >= 500)
+
 export function useActs() {
   const { t, why } = useWords()
   const alarms = useAlarms()
+
+  /** The state of an alarm in words, with its level where that is not what was seen. */
+  function stateNow(is: Alarm, was: Alarm): string {
+    const risen = is.level && is.level !== was.level ? `${t(`level.${is.level}`)} · ` : ''
+    return risen + t(`state.${is.state}`)
+  }
+
+  /** Ask for the alarm until the service answers, and say what has become of it. */
+  async function look(alarm: Alarm): Promise<void> {
+    for (const wait of LOOK_MS) {
+      await new Promise((resolve) => setTimeout(resolve, wait))
+      try {
+        const found = await calls.alarm(alarm.id)
+        alarms.answered(found)
+        const moved = found.updated !== alarm.updated
+        ElMessage.info({
+          message: t(moved ? 'act.sinceChanged' : 'act.sinceSame', { state: stateNow(found, alarm) }),
+          duration: 10_000,
+        })
+        return
+      } catch (error) {
+        if (!unanswered(error)) return // refused in plain words: the stream tells what is to be told
+      }
+    }
+  }
 
   /** Returns true if the act took effect. */
   async function act(
@@ -23,8 +56,8 @@ export function useActs() {
   ): Promise<boolean> {
     if (sending.has(alarm.id)) return false
     sending.add(alarm.id)
-    const saw = { seen: alarm.state, seen_level: alarm.level }
     try {
+      const saw = { seen: alarm.state, seen_level: alarm.level }
       alarms.answered(await calls.act(alarm.id, verb, { ...body, ...saw }))
       return true
     } catch (error) {
@@ -32,15 +65,16 @@ export function useActs() {
         const winner = error.problem.alarm
         alarms.answered(winner)
         const who = winner.acknowledged_by
-        const other = winner.level && winner.level !== saw.seen_level
-        const level = other ? `${t(`level.${winner.level}`)} · ` : ''
         ElMessage.warning({
           message:
             verb === 'acknowledge' && who
               ? t('act.conflictBy', { who })
-              : t('act.conflict', { state: level + t(`state.${winner.state}`) }),
+              : t('act.conflict', { state: stateNow(winner, alarm) }),
           duration: 6000,
         })
+      } else if (unanswered(error)) {
+        ElMessage.warning({ message: t('act.unsure'), duration: 10_000 })
+        void look(alarm)
       } else ElMessage.error({ message: t('act.refused', { why: why(error) }), duration: 8000 })
       return false
     } finally {

@@ -2,8 +2,9 @@
  * The order of rows on the desk, held still while somebody works on them.
  *
  * The order is fixed (unanswered, colour, newest), but a new alarm must not push another row under
- * the operator's hand: for a while after each key or click the rows stay where they are, new ones
- * are counted above, and those that close stay, marked, until the list moves on.
+ * the operator's hand: for a while after each key, click or move of the pointer over them the rows
+ * stay where they are, new ones are counted above, and those that close stay, marked, until the
+ * list moves on.
  */
 import { computed, ref, shallowRef, watch } from 'vue'
 import type { Alarm } from '@/api/types'
@@ -12,7 +13,7 @@ import { useNow } from '@/stores/now'
 
 const HOLD_MS = 12_000
 
-export function useDeskList(matches: () => (alarm: Alarm) => boolean, selected: () => string) {
+export function useDeskList(matches: () => (alarm: Alarm) => boolean) {
   const alarms = useAlarms()
   const now = useNow()
   const order = shallowRef<string[]>([])
@@ -36,7 +37,7 @@ export function useDeskList(matches: () => (alarm: Alarm) => boolean, selected: 
     return wanted.value.filter((alarm) => !shown.has(alarm.id))
   })
   const gone = (id: string): boolean => !alarms.byId.has(id)
-  const held = (): boolean => selected() !== '' && now.local < heldUntil.value
+  const held = (): boolean => now.local < heldUntil.value
 
   function settle(): void {
     order.value = wanted.value.map((alarm) => alarm.id)

@@ -7,12 +7,17 @@ const SPAN_MS = 30 * 60_000
 const KEEP_MS = 60_000
 const AT_ONCE = 2
 const MOST = 400
+const MINUTE_MS = 60_000
+/** A direction is that of the last two minutes, and of nothing older. */
+const SLOPE_MS = 2 * MINUTE_MS
 
 export interface Spark {
-  /** Points of a polyline in a 72 x 20 box; null where there is no data. */
+  /** Points of a polyline in a 72 x 20 box; empty where there is no data. */
   path: string
-  /** Direction over the last five minutes: -1, 0, 1. */
-  slope: number
+  /** Means of the last minutes, oldest first: middle of the minute (ms) and value. */
+  recent: [at: number, value: number][]
+  /** What counts as a change: a part of what the half hour spans. */
+  step: number
   at: number
 }
 
@@ -26,12 +31,25 @@ export function wantSparks(sensors: readonly number[]): void {
   while (busy < AT_ONCE && waiting.length > 0) void next()
 }
 
+/**
+ * Where the value is going: -1, 0, 1 over the two minutes before the newest reading; null when that
+ * is older than two minutes or nothing is known from before it.
+ */
+export function slopeOf(spark: Spark, live: { ts: number; value: number }, nowMs: number): number | null {
+  if (nowMs - live.ts > SLOPE_MS) return null
+  const before = spark.recent.find(([at]) => at >= live.ts - SLOPE_MS && at <= live.ts - MINUTE_MS / 2)
+  if (!before) return null
+  const change = live.value - before[1]
+  return Math.abs(change) <= spark.step ? 0 : Math.sign(change)
+}
+
 async function next(): Promise<void> {
   busy++
   try {
     for (let sensor = waiting.shift(); sensor !== undefined; sensor = waiting.shift()) {
+      const found = await load(sensor)
       if (sparks.size > MOST) sparks.delete(sparks.keys().next().value as number)
-      sparks.set(sensor, await load(sensor))
+      sparks.set(sensor, found)
     }
   } finally {
     busy--
@@ -41,7 +59,7 @@ async function next(): Promise<void> {
 async function load(sensor: number): Promise<Spark> {
   const end = Date.now()
   const start = end - SPAN_MS
-  const empty: Spark = { path: '', slope: 0, at: end }
+  const empty: Spark = { path: '', recent: [], step: 0, at: end }
   try {
     const columns = await readings(sensor, {
       start: new Date(start).toISOString(),
@@ -75,8 +93,6 @@ function draw(points: [number, number][], start: number): Spark {
     const gap = i === 0 || ts - (points[i - 1] as [number, number])[0] > 5 * 60_000
     return `${gap ? 'M' : 'L'}${x.toFixed(1)} ${y.toFixed(1)}`
   })
-  const [lastTs, lastValue] = points[points.length - 1] as [number, number]
-  const before = points.find(([ts]) => ts >= lastTs - 5 * 60_000) as [number, number]
-  const change = flat ? 0 : (lastValue - before[1]) / (high - low)
-  return { path: text.join(''), slope: change > 0.15 ? 1 : change < -0.15 ? -1 : 0, at: Date.now() }
+  const recent = points.slice(-6).map(([ts, value]): [number, number] => [ts + MINUTE_MS / 2, value])
+  return { path: text.join(''), recent, step: (high - low) / 20, at: Date.now() }
 }
