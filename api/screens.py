@@ -53,6 +53,12 @@ class Mailbox:
             self._room.clear()
         self._bell.set()
 
+    def put_reset(self, frame: bytes) -> None:
+        """Have the screen start over: not dropped, and it waits for no room. Once is enough."""
+        if frame not in self._alarms:
+            self._alarms.append(frame)
+        self._bell.set()
+
     def put_latest(self, frame: bytes, *, full: bool) -> None:
         if full:
             self._latest.clear()

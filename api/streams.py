@@ -21,6 +21,7 @@ from api.answers import Time, encode, rfc3339
 from api.own_health import OwnHealth
 from api.ports import Event, Latest, Live
 from api.screens import Mailbox
+from api.sight import Sight, Sights
 from store.registry import Registry
 from store.scope import Scope
 
@@ -53,6 +54,7 @@ class Screen:
     wanted: Wanted
     scope: Callable[[], Scope | None]
     mailbox: Mailbox
+    sight: Sight | None = None
 
 
 class Streams:
@@ -63,6 +65,7 @@ class Streams:
         self._views = views
         self._clock = clock
         self._own_health = OwnHealth(live, clock)
+        self._sights = Sights(live)
         self._screens: set[Screen] = set()
         self._users: Counter[str] = Counter()
         self._frames: OrderedDict[tuple[int, int, bool], bytes] = OrderedDict()
@@ -85,6 +88,7 @@ class Streams:
         if scope is None:
             screen.mailbox.close()
             return
+        screen.sight = self._sights.of(scope)
         if screen.wanted != "none":
             self._put_full(screen, scope, self._live.latest())
         screen.mailbox.put_health(self._health(scope))
@@ -150,9 +154,19 @@ class Streams:
         while True:
             await asyncio.sleep(LATEST_S)
             turn += 1
+            self._push_resets()
             self._push_latest()
             if turn % HEALTH_EVERY == 0:
                 self._push_health()
+
+    def _push_resets(self) -> None:
+        for screen in self._screens:
+            scope = screen.scope()
+            if scope is None:
+                continue
+            before, screen.sight = screen.sight, self._sights.of(scope)
+            if before is not None and self._sights.must_start_over(before, screen.sight):
+                screen.mailbox.put_reset(RESET)
 
     def _push_latest(self) -> None:
         watching = [screen for screen in self._screens if screen.wanted != "none"]
