@@ -8,11 +8,12 @@ the service runs; what somebody removed from the registry stays removed.
 from __future__ import annotations
 
 import asyncio
+import errno
 import secrets
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -42,7 +43,7 @@ from service.embedded import (
     PostgresServer,
     ServerFailed,
 )
-from service.embedded.server import Server
+from service.embedded.server import Server, no_room
 from service.live import PASSWORD_BYTES, hash_password
 from service.run import Running, serve, unless
 from service.settings import Settings
@@ -105,6 +106,7 @@ async def run_demo(settings: Settings, options: DemoOptions) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):  # until `serve` takes them over
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
+        stack.enter_context(_telling_of_a_full_disk(settings.data_dir))
         database = PostgresServer(settings.data_dir, programs=settings.postgres_bin)
         broker = embedded_broker(settings, port=options.mqtt_port)
         await unless(stopping, _enter_all(stack, database, broker))
@@ -114,7 +116,8 @@ async def run_demo(settings: Settings, options: DemoOptions) -> None:
         chosen = settings.model_copy(update={"database_url": SecretStr(database.dsn)})
 
         async def ready(running: Running) -> None:
-            await _populate(running, options, settings.data_dir)
+            with _telling_of_a_full_disk(settings.data_dir):
+                await _populate(running, options, settings.data_dir)
             played = _played(console, running, settings.data_dir)
             await _give_credentials(running, broker, played)
             if options.simulate:
@@ -126,6 +129,17 @@ async def run_demo(settings: Settings, options: DemoOptions) -> None:
 
         await serve(chosen, broker=access_to(broker), ready=ready, on_ingest=hear_violations)
     console.print("stopped; the data is kept in " + str(settings.data_dir))
+
+
+@contextmanager
+def _telling_of_a_full_disk(data_dir: Path) -> Iterator[None]:
+    """Raises ServerFailed instead of the bare error; every start writes a file or two of its own."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise ServerFailed(f"cannot start: {no_room(data_dir)}") from error
 
 
 async def _enter_all(stack: AsyncExitStack, *servers: Server) -> None:

@@ -24,7 +24,7 @@ from urllib.parse import quote
 from service.embedded.account import may_run
 from service.embedded.lock import end_processes_in
 from service.embedded.place import own_directory, reachable_trees, write_private
-from service.embedded.server import Server, ServerFailed
+from service.embedded.server import NO_ROOM, Server, ServerFailed, no_room
 
 DATABASE: Final = "vedette"
 _LONGEST_SOCKET_PATH: Final = 100
@@ -201,5 +201,7 @@ class PostgresServer(Server):
     async def _run(self, program: str, *arguments: str, commands: Sequence[str] = ()) -> None:
         text = "\n".join([*commands, ""]) if commands else None
         code, said = await self.run_once(str(self._programs / program), *arguments, text=text)
+        if NO_ROOM in said:
+            raise ServerFailed(f"{program} failed: {no_room(self.directory)}")
         if code != 0:
             raise ServerFailed(f"{program} failed:\n{said}")

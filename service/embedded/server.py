@@ -7,6 +7,7 @@ process. The output of the server goes line by line to `heard` and to the log.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -38,6 +39,16 @@ _ENVIRONMENT: Final[Mapping[str, str]] = {
     "TZ": "UTC",
 }
 """All that a server inherits: our own environment holds passwords."""
+
+
+NO_ROOM: Final = os.strerror(errno.ENOSPC)
+"""What every program says when the disk is full."""
+
+
+def no_room(directory: Path) -> str:
+    return (
+        f"no space is left on the disk of {directory}; make room there or choose another --data-dir"
+    )
 
 
 class ServerFailed(Exception):
@@ -282,5 +293,8 @@ class Server(ABC):
                     await process.wait()
 
     def complaint(self, what: str) -> str:
+        """Why the server did not start or did not stay, in the words it said last."""
         said = "\n".join(self.last_lines)
+        if NO_ROOM in said:
+            return f"{self.part} {what}: {no_room(self.directory)}"
         return f"{self.part} {what}; it said:\n{said}" if said else f"{self.part} {what}"

@@ -19,6 +19,8 @@ import pytest
 
 from service import control
 from service.county import county_file
+from service.demo import _telling_of_a_full_disk
+from service.embedded import ServerFailed
 from tests.conftest import Demo, start_demo, stop_demo
 
 
@@ -127,6 +129,24 @@ def test_a_first_start_that_is_stopped_half_way_leaves_nothing_running_and_the_n
         assert working_below(data_dir) == []
     with demo(data_dir, "--no-simulate"):
         assert call(data_dir, "GET", "/sites")["items"]
+
+
+def test_a_running_demo_that_is_told_twice_to_stop_stops_in_order(data_dir: Path) -> None:
+    running = start_demo(data_dir, "--no-simulate")
+    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+        running.process.send_signal(number)
+    stop_demo(running)
+    assert running.process.returncode == 0
+    assert running.output[-1] == f"stopped; the data is kept in {data_dir}"
+    assert working_below(data_dir) == []
+
+
+def test_a_full_disk_is_told_instead_of_a_bare_error(data_dir: Path) -> None:
+    told = f"no space is left on the disk of {data_dir}"
+    with pytest.raises(ServerFailed, match=told), _telling_of_a_full_disk(data_dir):
+        Path("/dev/full").write_text("something")
+    with pytest.raises(PermissionError), _telling_of_a_full_disk(data_dir):
+        raise PermissionError
 
 
 def test_a_second_demo_on_the_same_data_is_refused_in_one_line_and_the_first_goes_on(

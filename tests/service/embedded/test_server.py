@@ -250,6 +250,26 @@ def test_a_server_that_ended_is_not_ready_whatever_answers_in_its_place(data_dir
         asyncio.run(scene())
 
 
+def test_a_full_disk_is_told_in_one_line_with_the_place(data_dir: Path) -> None:
+    class Full(Brief):
+        def command(self) -> list[str]:
+            return ["/bin/sh", "-c", "echo 'could not write: No space left on device'; exit 1"]
+
+        async def is_ready(self) -> bool:
+            return False
+
+    async def scene() -> None:
+        async with Full(data_dir):
+            pass
+
+    with pytest.raises(ServerFailed) as told:
+        asyncio.run(scene())
+    assert str(told.value) == (
+        f"brief ended with code 1: no space is left on the disk of {data_dir / 'brief'}; "
+        "make room there or choose another --data-dir"
+    )
+
+
 def test_a_server_that_cannot_start_says_its_own_last_words(data_dir: Path) -> None:
     async def scene() -> None:
         async with PostgresServer(data_dir, settings={"shared_buffers": "lots"}):
