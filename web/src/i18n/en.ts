@@ -243,7 +243,7 @@ export const en: Messages = {
     viewer: 'This account may only look',
     unsure: 'No answer: look whether it took effect',
     sinceChanged: 'Looked: the alarm is now “{state}”',
-    sinceSame: 'Looked: nothing has changed, the alarm is still “{state}”',
+    sinceSame: 'Looked: it has not taken effect so far, the alarm is still “{state}”',
     changed: 'The alarm has changed; now: {state}. Read it, then send',
   },
   sensor: {

@@ -234,7 +234,7 @@ export const zhCN = {
     viewer: '当前账号只能查看',
     unsure: '没有收到答复，请查看是否已生效',
     sinceChanged: '查到：该报警现为“{state}”',
-    sinceSame: '查到：没有变化，该报警仍为“{state}”',
+    sinceSame: '查到：至今没有生效，该报警仍为“{state}”',
     changed: '该报警已变化，现为：{state}。请看清后再提交',
   },
   sensor: {

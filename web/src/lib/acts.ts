@@ -12,7 +12,7 @@ import { useWords } from './words'
 export const sending = reactive(new Set<string>())
 
 /** When to look, after an act without an answer, whether it took effect. */
-const LOOK_MS = [500, 2_000, 5_000, 10_000, 20_000, 40_000]
+const LOOK_MS = [500, 3_000, 5_000, 10_000, 20_000, 40_000]
 
 /** Nobody said no: the request or its answer was lost, here or at a proxy. */
 const unanswered = (error: unknown): boolean =>
@@ -29,14 +29,23 @@ export function useActs() {
     return risen + t(`state.${is.state}`)
   }
 
-  /** Ask for the alarm until the service answers, and say what has become of it. */
+  /**
+   * Ask for the alarm until the service answers, and say what has become of it. A service that has
+   * stood still answers this question before it gets to the act: only the second answer tells that
+   * nothing has changed.
+   */
   async function look(alarm: Alarm): Promise<void> {
+    let looked = false
     for (const wait of LOOK_MS) {
       await new Promise((resolve) => setTimeout(resolve, wait))
       try {
         const found = await calls.alarm(alarm.id)
         alarms.answered(found)
         const moved = found.updated !== alarm.updated
+        if (!moved && !looked) {
+          looked = true
+          continue
+        }
         ElMessage.info({
           message: t(moved ? 'act.sinceChanged' : 'act.sinceSame', { state: stateNow(found, alarm) }),
           duration: 10_000,
