@@ -8,7 +8,7 @@ from api.ports import Event
 from domain.readings import Position
 from service.feed import History, Key
 from store.alarms import events_after, oldest_event
-from store.database import Database, DatabaseUnavailable
+from store.database import Database, DatabaseUnavailable, refusals
 from store.holes import lies_in_hole
 from store.scope import ALL
 
@@ -22,12 +22,13 @@ def history_of(database: Database) -> History:
 
     async def between(after: Key, before: Key | None) -> list[Event] | None:
         try:
-            oldest = await oldest_event(database)
-            if oldest is not None and after < oldest and after[0] < oldest[0]:
-                return None
-            if await lies_in_hole(database, after[0]):
-                return None
-            return await _collect(database, after, before)
+            with refusals():
+                oldest = await oldest_event(database)
+                if oldest is not None and after < oldest and after[0] < oldest[0]:
+                    return None
+                if await lies_in_hole(database, after[0]):
+                    return None
+                return await _collect(database, after, before)
         except DatabaseUnavailable:
             return None
 

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from service.identities import Identities
 from service.recovery import CannotStart
+from service.registration import NoRegistry, Registration
 from service.standby import Standby
 from store.database import Database
 from store.migrate import migrate
 from store.writer import StaleJournal
-from tests.service.stage import Stage, batch, staged, tick_entry, until
+from tests.service.stage import Stage, batch, now_us, staged, tick_entry, until
 from tests.store.conftest import Scene, Server
 
 
@@ -259,3 +261,24 @@ async def until_fault(stage: Stage) -> None:
         while stage.storer.fault is None:
             await stage.spine.append(tick_entry())
             await asyncio.sleep(0.05)
+
+
+def test_a_start_takes_registry_and_accounts_from_the_copy_where_the_database_refuses_them(
+    scene: Scene[None], tmp_path: Path
+) -> None:
+    async def act(database: Database) -> None:
+        standby = Standby(tmp_path)
+        await Registration(database, standby, clock=now_us).load_or_copy()
+        await Identities(database, standby, clock=now_us).load_or_copy(None)
+        async with database.connection() as connection:
+            await connection.execute(
+                "ALTER TABLE gateways RENAME TO damaged; ALTER TABLE users RENAME TO also_damaged"
+            )
+        await Registration(database, standby, clock=now_us).load_or_copy()
+        identities = Identities(database, standby, clock=now_us)
+        await identities.load_or_copy(None)
+        assert identities.directory.user("admin") is not None
+        with pytest.raises(NoRegistry):
+            await Registration(database, Standby(tmp_path / "none"), clock=now_us).load_or_copy()
+
+    scene(act)
