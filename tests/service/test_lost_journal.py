@@ -157,7 +157,9 @@ def test_only_a_screen_that_stood_in_the_lost_stretch_is_told_to_start_over(
                 assert await told_to_start_over(stage, lost)
                 if behind is not None:
                     assert not await told_to_start_over(stage, behind)
-                [alarm] = [a for a in stage.spine.fold.state.alarms.values() if a.sensor in (4, 5)][:1]
+                [alarm] = [a for a in stage.spine.fold.state.alarms.values() if a.sensor in (4, 5)][
+                    :1
+                ]
                 behind = behind or (alarm.position, alarm.ordinal)
                 assert await told_to_start_over(stage, (stage.journal.last + 1000, 0))
 

@@ -74,14 +74,29 @@ def test_a_list_that_has_not_come_is_not_an_empty_list(screen: Open, plant: Plan
 def test_nothing_abnormal_lies_below_the_fold_of_the_wall(screen: Open, plant: Plant) -> None:
     sensor, tag = plant.sensor()
     plant.say(tag, 60.0)
-    plant.alarm_of(sensor)
-    page = screen().open("/wall")
-    expect(page.locator(".tile").first).to_be_visible()
-    for height in (768, 520, 400):
-        page.set_viewport_size({"width": 1366, "height": height})
-        page.wait_for_timeout(300)
-        tall, room = page.locator(".groups").evaluate("e => [e.scrollHeight, e.clientHeight]")
-        assert tall <= room, f"{tall} px in {room} px at {height}"
+    alarm = plant.alarm_of(sensor)
+    sites = [
+        {"id": each["id"], "name": each["name"]}
+        for each in plant.get("/api/v1/sites", limit="500")["items"]
+    ]
+
+    def everywhere(items: Alarms) -> Alarms:
+        return [
+            {**alarm, "id": f"1.{n}", "updated": f"1.{n}", "site": site, "priority": 1 + n % 4}
+            for n, site in enumerate(sites)
+        ]
+
+    few, all_of_them = screen(), screen()
+    amend(all_of_them.page, everywhere)
+    for opened in (few, all_of_them):
+        page = opened.open("/wall")
+        expect(page.locator(".tile").first).to_be_visible()
+        for height in (768, 520, 420):
+            page.set_viewport_size({"width": 1366, "height": height})
+            page.wait_for_timeout(300)
+            tall, room = page.locator(".groups").evaluate("e => [e.scrollHeight, e.clientHeight]")
+            assert tall <= room, f"{tall} px in {room} px at {height}"
+    expect(all_of_them.page.locator(".tile")).to_have_count(len(sites))
 
 
 def test_what_keeps_the_service_from_working_is_on_every_screen(screen: Open) -> None:
