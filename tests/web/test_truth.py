@@ -57,7 +57,11 @@ def test_a_list_that_has_not_come_is_not_an_empty_list(screen: Open, plant: Plan
     opened = screen(width=1920, height=1080)
     page = opened.page
     held: list[Route] = []
-    page.route("**/api/v1/alarms?*state=open*", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/v1/alarms?*state=open*", hold)
     opened.open("/wall")
     expect(page.get_by_role("heading", level=2, name="未结束报警 —")).to_be_visible()
     expect(page.get_by_text("没有需要处置的报警")).to_have_count(0)

@@ -12,6 +12,7 @@
 import { openAlarms } from '@/api/calls'
 import { apiUrl, signedOut } from '@/api/http'
 import type { Alarm, AlarmFrame, HealthFrame, LatestFrame } from '@/api/types'
+import { unanswered } from '@/lib/priority'
 import { toMs } from '@/lib/time'
 import { newer, useAlarms } from '@/stores/alarms'
 import { useFeed } from '@/stores/feed'
@@ -157,7 +158,13 @@ function flush(): void {
   for (const frame of applied) for (const listener of listeners) listener(frame)
 }
 
-/** Alarms that were raised while nothing was heard must call like any other. */
+/** Whether an alarm calls that did not call like this before. */
+function isNews(alarm: Alarm, was: Alarm | undefined): boolean {
+  if (!was) return true
+  return unanswered(alarm) && (!unanswered(was) || was.level !== alarm.level)
+}
+
+/** What was raised, rose or came back while nothing was heard must call like any other. */
 function tell(missed: Alarm[]): void {
   for (const alarm of missed) {
     const { state, stored, raised_at } = alarm
@@ -180,7 +187,7 @@ async function snapshot(): Promise<void> {
       const alarms: Alarm[] = await openAlarms(running?.signal)
       const before = useAlarms().byId
       useAlarms().replace(alarms)
-      if (everComplete) tell(alarms.filter((alarm) => !before.has(alarm.id)))
+      if (everComplete) tell(alarms.filter((alarm) => isNews(alarm, before.get(alarm.id))))
       everComplete = true
       if (!lastId) lastId = alarms.reduce((top, each) => (newer(each.updated, top) ? each.updated : top), '')
       feed.complete = true
