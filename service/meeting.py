@@ -25,6 +25,10 @@ class CannotStart(Exception):
     """With what, which and what to do."""
 
 
+class EmptiedDatabase(CannotStart):
+    """An empty database stands where a known one was. A service that judges already goes on."""
+
+
 def new_claim() -> str:
     """What one process calls itself beside its journal and in the database."""
     return secrets.token_hex(8)
@@ -119,7 +123,7 @@ def _refuse_older_copy(journal: Journal, recovered: Recovered, known: list[str])
 def _refuse_emptied(journal: Journal, standby: Standby) -> None:
     if _copy_of(standby) is None and journal.last < journal.first:
         return
-    raise CannotStart(
+    raise EmptiedDatabase(
         "the database is empty, but this data directory has fed another one: mend "
         "VEDETTE_DATABASE_URL or restore a backup of the database; to begin anew with nothing, "
         "move the data directory away"

@@ -30,6 +30,7 @@ import structlog
 from alerting import Fold, FoldState, Outcome
 from domain.entries import Entry, EntryKind
 from domain.readings import NO_TIME, Position, ReadingBatch
+from service.meeting import EmptiedDatabase
 from service.metrics import Metrics
 from service.recovery import StoreStart
 from service.standby import Checkpoint, Standby
@@ -180,6 +181,7 @@ class Storer:
                     self._works()
             except (
                 DatabaseUnavailable,
+                EmptiedDatabase,
                 DatabaseBehind,
                 JournalUnavailable,
                 StretchRefused,

@@ -282,3 +282,27 @@ def test_a_start_takes_registry_and_accounts_from_the_copy_where_the_database_re
             await Registration(database, Standby(tmp_path / "none"), clock=now_us).load_or_copy()
 
     scene(act)
+
+
+def test_a_database_emptied_under_a_running_service_is_a_fault_and_judging_goes_on(
+    scene: Scene[None], tmp_path: Path
+) -> None:
+    async def act(database: Database) -> None:
+        async with staged(database, tmp_path) as stage:
+            async with database.connection() as connection:
+                known = await connection.fetchval("SELECT journal_id FROM spine")
+                await connection.execute("UPDATE spine SET journal_id = NULL")
+            storing = stage.start_storing()
+            await until(lambda: stage.storer.fault is not None)
+            assert "database is empty" in str(stage.storer.fault)
+            await stage.spine.append_batch(batch(80.0))
+            await stage.all_is_folded()
+            assert len(stage.spine.fold.state.alarms) == 1
+            assert not storing.done()
+            async with database.connection() as connection:  # the backup is put back
+                await connection.execute("UPDATE spine SET journal_id = $1", known)
+            await stage.all_is_stored()
+            await until(lambda: stage.storer.fault is None)
+            assert await stage.rows() == 1
+
+    scene(act)
