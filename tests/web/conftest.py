@@ -81,7 +81,7 @@ class Plant:
     def say(self, tag: str, value: object) -> httpx.Response:
         """Post one reading as the gateway would, durable when this returns."""
         now = time.time_ns() // 1_000_000
-        return self.http.post(
+        answer = self.http.post(
             f"/api/v1/telemetry/{self.gateway}",
             auth=(self.gateway, self.password),
             json={
@@ -92,6 +92,8 @@ class Plant:
                 "readings": [{"s": tag, "v": value}],
             },
         )
+        answer.raise_for_status()
+        return answer
 
     def alarm_of(self, sensor: int) -> dict[str, Any]:
         """The open alarm of a sensor, once there is one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -156,3 +157,49 @@ def test_what_was_typed_is_there_again_on_the_way_back(screen: Open, plant: Plan
     expect(page.get_by_role("searchbox")).to_have_value(tag)
     expect(page.locator(".chip[aria-pressed=true]")).to_contain_text("黄")
     expect(row_of(page, alarm["id"])).to_be_in_viewport()
+
+
+def test_the_arrow_points_where_the_value_has_gone_in_two_minutes(
+    screen: Open, plant: Plant
+) -> None:
+    sensor, tag = plant.sensor()
+    plant.say(tag, 57.0)
+    opened = screen(width=1920)
+    minute = int(time.time()) // 60 * 60_000
+    ago = [(minute - n * 60_000, 45.0 + n) for n in range(10, 0, -1)]
+    columns = {"resolution": "1m", "ts": [ts for ts, _ in ago], "mean": [mean for _, mean in ago]}
+    opened.page.route(
+        f"**/api/v1/sensors/{sensor}/readings?*", lambda route: route.fulfill(json=columns)
+    )
+    page = opened.open("/alarms")
+    only(page, tag)
+    row = page.locator(".alarm-row")
+    for value, arrow in ((20.0, "↘"), (70.0, "↗")):
+        plant.say(tag, value)
+        expect(row.locator(".arrow")).to_have_text(arrow)
+
+
+def test_a_closed_alarm_has_room_for_its_date(screen: Open, plant: Plant) -> None:
+    sensor, tag = plant.sensor()
+    plant.say(tag, 29.0)
+    alarm = plant.alarm_of(sensor)
+    path = f"/api/v1/alarms/{alarm['id']}/acknowledge"
+    assert plant.http.post(path, headers=plant.admin, json={}).status_code == 200
+    plant.say(tag, 1.0)
+    opened = screen()
+
+    def answer(route: Route) -> None:
+        body = route.fetch().json()
+        for each in body["items"]:
+            each["raised_at"] = "2026-01-02T03:04:05Z"
+        route.fulfill(json=body)
+
+    opened.page.route("**/api/v1/alarms?*state=closed*", answer)
+    page = opened.open("/alarms?show=closed")
+    row = page.locator(".alarm-row").first
+    expect(row.locator(".age")).to_contain_text("2026-01-02")
+    over = row.locator(".age").evaluate(
+        "e => { const text = document.createRange(); text.selectNodeContents(e);"
+        " return text.getBoundingClientRect().right - e.nextElementSibling.getBoundingClientRect().left }"
+    )
+    assert over <= 0, f"the date runs {over} px into the answer"
