@@ -2,8 +2,9 @@
 
 Everything is read once at the start, so no request ever names a file on disk. Files below
 `assets/` carry a hash in their name and may be kept for ever; all others are asked for again.
-Addresses without a file are pages of the interface and get `index.html`; those of the API and of
-the probes are none of ours, so that an unknown one, or a wrong method, is answered as such.
+Addresses without a file are pages of the interface and get `index.html`, unless they end like a file
+(`.js`; the number of an alarm has a dot, too). Those of the API and of the probes are none of ours,
+so that an unknown one, or a wrong method, is answered as such.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def static_router(directory: Path) -> APIRouter:
     @router.api_route("/{address:path}", methods=["GET", "HEAD"])
     async def page(address: str, request: Request) -> Response:
         asset = assets.get(address)
-        if asset is None and "." not in address.rsplit("/", maxsplit=1)[-1]:
+        if asset is None and mimetypes.guess_type(address)[0] is None:
             asset = assets.get("index.html")
         if asset is None:
             raise Problem("not_found")

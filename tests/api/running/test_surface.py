@@ -256,3 +256,21 @@ def test_the_documentation_page_loads_nothing_from_elsewhere(house: House) -> No
     assert "https://" not in answer.text
     assert "http://" not in answer.text
     assert "/alarms" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("/wall", True),
+        ("/alarms/1872358462095360.3", True),  # the number of an alarm, which is no file's ending
+        ("/sensors/12?range=h6", True),
+        ("/no/such/file.js", False),
+        ("/no-such-icon.png", False),
+    ],
+)
+def test_an_address_in_the_interface_can_be_loaded_anew(
+    house: House, address: str, found: bool
+) -> None:
+    answer = httpx.get(house.url + address)
+    assert answer.status_code == (200 if found else 404)
+    assert answer.headers["content-type"].startswith("text/html") == found
