@@ -124,6 +124,7 @@ class Storer:
         self.losses = Losses()
         self._claim: str | None = None
         self._failures = 0
+        self._stopping = False
         self._together = MOST_TOGETHER
 
     def offer(self, position: int, entry: Entry, outcome: Outcome) -> None:
@@ -229,20 +230,25 @@ class Storer:
         """Wait for news; where none comes, checkpoint what is stored.
 
         Nothing new comes from a full journal, and it is trimmed behind checkpoints only: without
-        these it would stay full for ever.
+        these it would stay full for ever. Nor does it at a stop, and a checkpoint there leaves
+        nothing to be folded anew by the next version, which may judge otherwise.
         """
+        last = self._stopping and self._previous_checkpoint != self.committed
         try:
-            async with asyncio.timeout(self._checkpoint_us / 1_000_000):
+            async with asyncio.timeout(0 if last else self._checkpoint_us / 1_000_000):
                 await self._wake.wait()
         except TimeoutError:
             state = self._live().snapshot()
             all_stored = state.position == self.committed
-            if all_stored and not self._keep_journal and self._journal.first <= self.committed:
+            to_trim = not self._keep_journal and self._journal.first <= self.committed
+            if all_stored and (last or to_trim):
                 await self._checkpoint(database, state)
 
     async def drained(self) -> None:
-        """Wait until everything folded so far is in the database."""
-        while self.committed < self._live().position:  # noqa: ASYNC110 - once, at a stop
+        """At a stop: wait until everything folded is in the database, with a checkpoint behind it."""
+        self._stopping = True
+        self._wake.set()
+        while self._previous_checkpoint != self._live().position:  # noqa: ASYNC110 - once
             await asyncio.sleep(0.01)
 
     def _take(self) -> list[_Item]:

@@ -33,6 +33,21 @@ def test_what_is_folded_is_stored_and_checkpointed(scene: Scene[None], tmp_path:
     scene(act)
 
 
+def test_a_stop_leaves_a_checkpoint_behind_everything(scene: Scene[None], tmp_path: Path) -> None:
+    async def act(database: Database) -> None:
+        async with staged(database, tmp_path, checkpoint_s=600) as stage:
+            stage.start_storing()
+            for value in (1.0, 80.0, 2.0):
+                await stage.spine.append_batch(batch(value))
+            async with asyncio.timeout(10):
+                await stage.storer.drained()
+            copy = stage.standby.load_checkpoint()
+            assert copy is not None
+            assert copy.position == stage.journal.last == stage.spine.fold.position
+
+    scene(act)
+
+
 def test_a_queue_that_is_full_is_given_up_and_the_journal_gives_everything(
     scene: Scene[None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
