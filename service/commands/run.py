@@ -23,8 +23,10 @@ from service.commands.base import (
 from service.commands.on_database import away
 from service.http import PortTaken
 from service.run import CannotStart, Running, serve
+from service.storer import TwoHistories
 from store.database import Database, DatabaseUnavailable
 from store.migrate import MigrationChanged, SchemaNewer, migrate
+from store.writer import StaleJournal
 
 ROLES = ("ingest", "engine", "api", "notify")
 
@@ -68,7 +70,7 @@ def run_command(
             redelivery_s=chosen.mqtt_redelivery_s,
             ca_file=chosen.mqtt_ca_file,
         )
-    with failing_on(CannotStart, PortTaken):
+    with failing_on(CannotStart, PortTaken, StaleJournal, TwoHistories):
         uvloop.run(serve(chosen, broker=broker, migrate_first=not no_migrate, ready=_tell))
 
 
