@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from service.commands import app
+import signal
 
 
 def main() -> None:
     """Entry point of `vedette`."""
+    # Reading the commands takes a second, in which Ctrl-C should end us without a trace.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from service.commands import app  # noqa: PLC0415
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     app()
 
 

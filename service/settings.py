@@ -143,8 +143,8 @@ class Settings(BaseSettings):
     )
     heartbeat_url: Annotated[str | None, AfterValidator(setting_checks.heartbeat_url)] = Field(
         default=None,
-        description="Called (HTTP GET) while the service is healthy, so that somebody outside "
-        "notices when it is not.",
+        description="Called (HTTP GET) while what arrives is judged and kept, so that somebody "
+        "outside notices when it is not.",
     )
     heartbeat_s: float = Field(default=30.0, ge=1, description="Time between heartbeats (s).")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
