@@ -13,7 +13,19 @@ from pathlib import Path
 
 import pytest
 
+from service.embedded.mosquitto import MosquittoBroker, mosquitto_program
+
 READY_WITHIN_S = 90
+
+
+def pytest_configure() -> None:
+    """Without mosquitto, what starts one is skipped; as root `scripts/test` installs it."""
+    if mosquitto_program() is None:
+        pytest.MonkeyPatch().setattr(MosquittoBroker, "prepare", _skip_without_mosquitto)
+
+
+async def _skip_without_mosquitto(_broker: MosquittoBroker) -> None:
+    pytest.skip("mosquitto is not installed (Debian package: mosquitto)")
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,11 @@ _SAY_AGAIN_S: Final = 0.3
 _SEARCHED: Final = os.pathsep.join(("/usr/sbin", "/usr/local/sbin", os.defpath))
 
 
+def mosquitto_program() -> str | None:
+    """Where this machine has mosquitto; Debian puts it where an ordinary user does not look."""
+    return shutil.which("mosquitto", path=_SEARCHED)
+
+
 class MosquittoBroker(Broker):
     """mosquitto as MQTT broker; see `Broker` for what it offers.
 
@@ -72,7 +77,7 @@ class MosquittoBroker(Broker):
 
     async def prepare(self) -> None:
         self._running = False
-        found = self._wanted_program or shutil.which("mosquitto", path=_SEARCHED)
+        found = self._wanted_program or mosquitto_program()
         if found is None:
             raise ServerFailed("mosquitto is not installed; install it or use the nats broker")
         self._program = await asyncio.to_thread(
