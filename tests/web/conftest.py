@@ -186,6 +186,17 @@ class Screen:
 Open = Callable[..., Screen]
 
 
+def blocked_desk(screen: Open) -> Page:
+    """The desk in a browser that forbids sound; now and then Chromium lets a fresh page sound."""
+    for _ in range(8):
+        page = screen().open("/alarms")
+        expect(page.get_by_role("grid")).to_be_visible()
+        expect(page.locator("footer")).not_to_contain_text("— 条")  # the feed has been heard
+        if page.get_by_text("浏览器禁止了声音").is_visible():
+            return page
+    pytest.fail("Chromium blocks no sound")
+
+
 @pytest.fixture(scope="session")
 def cookies(browser: Browser, demo: Demo) -> list[Any]:
     """Sign in once by hand; the other screens begin with what the browser kept."""

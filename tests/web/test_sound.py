@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.web.conftest import Open, Plant, until
+from tests.web.conftest import Open, Plant, blocked_desk, until
 
 
 def test_a_blocked_sound_is_said_and_one_click_releases_it(screen: Open) -> None:
-    page = screen().open("/alarms")
+    page = blocked_desk(screen)
     banner = page.get_by_text("浏览器禁止了声音")
-    expect(banner).to_be_visible()
     page.get_by_role("button", name="打开声音").click()
     expect(banner).to_have_count(0)
 
@@ -68,8 +67,7 @@ def test_a_call_that_the_browser_blocked_comes_with_the_first_touch(
     screen: Open, plant: Plant
 ) -> None:
     _, tag = plant.sensor()
-    page = screen().open("/alarms")
-    expect(page.get_by_text("浏览器禁止了声音")).to_be_visible()
+    page = blocked_desk(screen)
     plant.say(tag, 80.0)
     expect(page.locator(".alarm-row").filter(has_text=tag)).to_be_visible()
     assert page.evaluate("window.tones") == 0
