@@ -24,6 +24,7 @@ from service.embedded import (
     place,
 )
 from service.embedded.lock import process_mark
+from service.embedded.mosquitto import mosquitto_program
 from service.embedded.server import Server
 
 ROOT = Path(__file__).parents[3]
@@ -57,6 +58,8 @@ def working_in(directory: Path) -> list[psutil.Process]:
 
 def launch(part: str, data_dir: Path) -> tuple[subprocess.Popen[str], int]:
     """A launcher process of its own, and the pid of the server it started."""
+    if part == "mosquitto" and mosquitto_program() is None:
+        pytest.skip("mosquitto is not installed (Debian package: mosquitto)")
     script = ROOT / "tests" / "service" / "embedded" / "launcher.py"
     process = subprocess.Popen(
         [sys.executable, str(script), part, str(data_dir)],
