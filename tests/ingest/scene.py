@@ -120,11 +120,23 @@ async def ingesting(
     timing: Timing | None = None,
     max_bytes: int = 1 << 30,
     tags: Callable[[str], GatewayTags | None] = GATEWAYS.get,
+    durable: bool = True,
 ) -> AsyncIterator[Scene]:
-    """Start an ingest on a running broker, let the gateways in, stop it at the end."""
+    """Start an ingest on a running broker, let the gateways in, stop it at the end.
+
+    Args:
+        broker: Running.
+        path: Of the journal.
+        timing: The broker's own, if not given.
+        max_bytes: Of the journal.
+        tags: Gateways and their tags.
+        durable: Not: the gate is shut before the first message comes.
+    """
     journal = await open_journal(path, max_bytes=max_bytes)
     timing = timing or Timing(redelivery_s=broker.redelivery_s)
     scene = Scene(broker, journal, timing, tags=tags)
+    if not durable:
+        scene.gate.clear()
     running = asyncio.create_task(scene.ingest.run())
     try:
         async with asyncio.timeout(10):
