@@ -122,7 +122,7 @@ class Health:
                 "holes": losses.holes,
                 "newest_hole_at": rfc3339_or_none(losses.newest_hole_at),
             },
-            "standby": {"faults": dict(self._storer.standby.faults)},
+            "standby": {"faults": dict(self._storer.checkpoints.standby.faults)},
             "turning": self.turning(),
             "readings_per_s": round(self.readings_per_s(), 1),
             "decision_ms_p50": self._spine.decision_ms_p50(),

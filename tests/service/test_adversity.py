@@ -26,8 +26,8 @@ async def checkpoints(stage: Stage, count: int) -> None:
     """Ticks until so many more checkpoints are stored."""
     async with asyncio.timeout(10):
         for _ in range(count):
-            before = stage.storer._previous_checkpoint
-            while stage.storer._previous_checkpoint == before:
+            before = stage.storer.checkpoints.last
+            while stage.storer.checkpoints.last == before:
                 await stage.spine.append(tick_entry())
                 await asyncio.sleep(0.02)
 

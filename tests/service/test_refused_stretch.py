@@ -9,7 +9,7 @@ import pytest
 
 from domain.entries import EntryKind
 from domain.readings import ReadingBatch
-from service import storer as storer_module
+from service import committer
 from store.database import Database
 from store.holes import list_holes
 from store.writer import StaleJournal, open_epoch
@@ -62,7 +62,7 @@ def test_an_entry_whose_readings_are_refused_is_set_aside_alone(
             await until(lambda: stage.storer.fault is None)
             assert not storing.done()
             assert await stage.rows() == 60
-            assert stage.storer.set_aside == 1
+            assert stage.storer.losses.set_aside == 1
             [hole] = await list_holes(database)
             assert hole.next - hole.after == 2
             assert "not this one" in hole.reason
@@ -92,7 +92,7 @@ def test_an_entry_whose_alarm_is_refused_is_set_aside_whole(
             await stage.spine.append_batch(batch(1.0, sensor=3))
             await stage.all_is_stored()
             assert await stage.rows() == 1
-            assert stage.storer.set_aside == 1
+            assert stage.storer.losses.set_aside == 1
 
     scene(act)
 
@@ -109,7 +109,7 @@ def test_what_is_no_fault_of_the_content_is_offered_until_it_is_taken(
             await stage.all_is_stored()
             await until(lambda: stage.storer.fault is None)
             assert await stage.rows() == 2
-            assert stage.storer.set_aside == 0
+            assert stage.storer.losses.set_aside == 0
 
     scene(act)
 
@@ -117,7 +117,7 @@ def test_what_is_no_fault_of_the_content_is_offered_until_it_is_taken(
 def test_more_refusals_than_an_accident_explains_are_waited_out(
     scene: Scene[None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storer_module, "MOST_SET_ASIDE", 2)
+    monkeypatch.setattr(committer, "MOST_SET_ASIDE", 2)
 
     async def act(database: Database) -> None:
         await refuse(database, "readings", "true", "23514", times=0)
@@ -125,7 +125,7 @@ def test_more_refusals_than_an_accident_explains_are_waited_out(
             stage.start_storing()
             for n in range(6):
                 await stage.spine.append_batch(batch(float(n)))
-            await until(lambda: stage.storer.set_aside == 2)
+            await until(lambda: stage.storer.losses.set_aside == 2)
             await judged_and_told(stage)
             async with database.connection() as connection:
                 await connection.execute("DROP TRIGGER refuse ON readings")
@@ -143,7 +143,7 @@ def test_a_deadlock_is_a_moment_s_fault(scene: Scene[None], tmp_path: Path) -> N
             await stage.spine.append_batch(batch(1.0))
             await stage.all_is_stored()
             assert await stage.rows() == 1
-            assert stage.storer.set_aside == 0
+            assert stage.storer.losses.set_aside == 0
 
     scene(act)
 

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from domain.entries import Entry, EntryKind
-from service import storer as storer_module
+from service import store_queue
 from store.database import Database
 from store.journal import JournalFull
 from tests.service.stage import batch, staged, tick_entry, until
@@ -51,7 +51,7 @@ def test_a_stop_leaves_a_checkpoint_behind_everything(scene: Scene[None], tmp_pa
 def test_a_queue_that_is_full_is_given_up_and_the_journal_gives_everything(
     scene: Scene[None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storer_module, "QUEUE_ENTRIES", 5)
+    monkeypatch.setattr(store_queue, "QUEUE_ENTRIES", 5)
 
     async def act(database: Database) -> None:
         async with staged(database, tmp_path) as stage:
