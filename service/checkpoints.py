@@ -28,7 +28,6 @@ class Checkpoints:
         every_s: how often one is made.
         last: position of the last one that the database is known to have, or None.
         state: of the fold, from where the journal can always be folded again.
-        standby: the copy beside the journal that is renewed with each.
     """
 
     def __init__(
@@ -42,13 +41,13 @@ class Checkpoints:
     ) -> None:
         """Args: `keep_journal`: never trim; `monotonic`: s, by a clock that nobody sets."""
         self._journal = journal
+        self._standby = standby
         self._keep_journal = keep_journal
         self._monotonic = monotonic
         self._next = float("-inf")
         self.every_s = every_s
         self.last: int | None = None
         self.state: FoldState | None = None
-        self.standby = standby
 
     def is_due(self) -> bool:
         """Once each interval. A clock that is set back would end trimming, so it is none of those."""
@@ -66,7 +65,7 @@ class Checkpoints:
         """The database has it: renew the copy, and trim the journal through the one before."""
         self.state = state
         copy = Checkpoint(self._journal.id, state.position, checkpoint)
-        copied = await asyncio.to_thread(self.standby.save_checkpoint, copy)
+        copied = await asyncio.to_thread(self._standby.save_checkpoint, copy)
         if (
             self.last is not None
             and not self._keep_journal

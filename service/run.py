@@ -242,5 +242,5 @@ async def _drain(parts: Parts, tasks: _Tasks) -> None:
         async with asyncio.timeout(DRAIN_S):
             await parts.storer.drained()
     except TimeoutError:
-        log.warning("service.undrained", lag_readings=parts.health.lag_readings())
+        log.warning("service.undrained", lag_readings=parts.health.figures.lag_readings())
     await tasks.ended("http", within_s=2 * GRACE_S)

@@ -10,28 +10,30 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import structlog
+from fastapi import FastAPI
 
+from alerting import Fold
 from api.app import create_app, end_streams
 from ingest import Ingest, Timing
 from service.brokers import BrokerAccess
 from service.clock import now_us
 from service.feed import Feed
+from service.figures import Figures
+from service.foundation import Foundation, lay_foundation, load_registers
 from service.health import Health
 from service.history import history_of
 from service.http import HttpServer, http_server, listen
 from service.identities import Identities
 from service.live import LiveEngine
 from service.metrics import Metrics
-from service.recovery import CannotStart, StoreStart, begin_storing, new_claim, recover_fold
+from service.recovery import StoreStart
 from service.refused import RefusedKeeper
-from service.registration import NoRegistry, Registration
+from service.registration import Registration
 from service.settings import Settings
 from service.spine import Spine
-from service.standby import Standby, StandbyNewer
 from service.storer import Storer
 from service.trusted_proxies import trusted_proxies
 from store.database import Database
-from store.journal import Journal, JournalNewer, JournalUnavailable, open_journal
 
 log = structlog.get_logger(__name__)
 
@@ -73,52 +75,17 @@ async def wire(
     """
     listener = listen(settings.http_host, settings.http_port)
     stack.callback(listener.close)
-    standby = Standby(settings.data_dir / "standby")
-    journal = await _open_journal(settings)
-    stack.push_async_callback(journal.close)
-    database = await Database.connect(
-        settings.database_url.get_secret_value(), max_connections=settings.database_connections
-    )
-    stack.push_async_callback(database.close)
-
-    claim = new_claim()
-
-    async def begin() -> StoreStart:
-        return await begin_storing(
-            journal, database, standby, claim=claim, migrate_first=migrate_first, clock=now_us
-        )
-
-    fold = await recover_fold(
-        journal,
-        database,
-        standby,
-        claim=claim,
-        migrate_first=migrate_first,
-        wait_s=settings.database_wait_s,
-        clock=now_us,
-    )
-    registration = Registration(database, standby, clock=now_us)
-    identities = Identities(database, standby, clock=now_us)
-    try:
-        await registration.load_or_copy()
-        await identities.load_or_copy(settings.admin_password)
-    except (NoRegistry, StandbyNewer) as error:
-        raise CannotStart(str(error)) from error
+    ground = await lay_foundation(settings, stack, migrate_first=migrate_first)
+    fold = await ground.recover(wait_s=settings.database_wait_s)
+    registration, identities = await load_registers(ground, settings)
 
     metrics = Metrics()
-    feed = Feed(history=history_of(database), origin=fold.position, first=journal.first)
-    storer = Storer(
-        journal,
-        lambda: fold,
-        standby=standby,
-        checkpoint_us=round(settings.checkpoint_s * 1_000_000),
-        keep_journal=settings.journal_keep,
-        clock=now_us,
-        monotonic=time.monotonic,
-        metrics=metrics,
+    feed = Feed(
+        history=history_of(ground.database), origin=fold.position, first=ground.journal.first
     )
+    storer = _storer(ground, fold, metrics, settings)
     spine = Spine(
-        journal,
+        ground.journal,
         fold,
         feed=feed,
         sink=storer,
@@ -130,11 +97,77 @@ async def wire(
     log.info("journal.folded", entries=replayed, position=fold.position)
 
     refused = RefusedKeeper()
+    ingest = _ingest(spine, registration, refused, broker, settings)
+    figures = Figures(
+        spine=spine,
+        storer=storer,
+        ingest=ingest,
+        journal=ground.journal,
+        feed=feed,
+        metrics=metrics,
+        clock=now_us,
+        gateways=registration.gateways,
+    )
+    health = Health(
+        figures=figures,
+        spine=spine,
+        storer=storer,
+        ingest=ingest,
+        standby=ground.standby,
+        clock=now_us,
+    )
+    live = LiveEngine(
+        spine=spine,
+        ingest=ingest,
+        storer=storer,
+        feed=feed,
+        registration=registration,
+        broker=broker.admin,
+        health=health,
+    )
+    app = _app(live, ground.database, identities, metrics, settings)
+    return Parts(
+        listener=listener,
+        database=ground.database,
+        begin=ground.begin,
+        registration=registration,
+        identities=identities,
+        spine=spine,
+        storer=storer,
+        ingest=ingest,
+        refused=refused,
+        health=health,
+        live=live,
+        server=http_server(app, trusted_proxies=trusted_proxies(settings.http_trusted_proxies)),
+        end_streams=lambda: end_streams(app),
+    )
+
+
+def _storer(ground: Foundation, fold: Fold, metrics: Metrics, settings: Settings) -> Storer:
+    return Storer(
+        ground.journal,
+        lambda: fold,
+        standby=ground.standby,
+        checkpoint_us=round(settings.checkpoint_s * 1_000_000),
+        keep_journal=settings.journal_keep,
+        clock=now_us,
+        monotonic=time.monotonic,
+        metrics=metrics,
+    )
+
+
+def _ingest(
+    spine: Spine,
+    registration: Registration,
+    refused: RefusedKeeper,
+    broker: BrokerAccess,
+    settings: Settings,
+) -> Ingest:
     ingest = Ingest(
         sink=spine.append_batch,
         tags=registration.tags,
         clock=now_us,
-        sequences=fold.sequences.copy(),
+        sequences=spine.fold.sequences.copy(),
         quarantine=refused.offer,
         timing=Timing(
             batch_readings=settings.batch_readings,
@@ -149,26 +182,17 @@ async def wire(
         password=broker.password,
         ca_file=broker.ca_file,
     )
-    health = Health(
-        spine=spine,
-        storer=storer,
-        ingest=ingest,
-        journal=journal,
-        feed=feed,
-        metrics=metrics,
-        clock=now_us,
-        gateways=registration.gateways,
-    )
-    live = LiveEngine(
-        spine=spine,
-        ingest=ingest,
-        storer=storer,
-        feed=feed,
-        registration=registration,
-        broker=broker.admin,
-        health=health,
-    )
-    app = create_app(
+    return ingest
+
+
+def _app(
+    live: LiveEngine,
+    database: Database,
+    identities: Identities,
+    metrics: Metrics,
+    settings: Settings,
+) -> FastAPI:
+    return create_app(
         live=live,
         database=database,
         accounts=identities.directory,
@@ -178,29 +202,3 @@ async def wire(
         secure_cookie=settings.http_secure_cookie,
         session_us=round(settings.session_hours * 3_600_000_000),
     )
-    return Parts(
-        listener=listener,
-        database=database,
-        begin=begin,
-        registration=registration,
-        identities=identities,
-        spine=spine,
-        storer=storer,
-        ingest=ingest,
-        refused=refused,
-        health=health,
-        live=live,
-        server=http_server(app, trusted_proxies=trusted_proxies(settings.http_trusted_proxies)),
-        end_streams=lambda: end_streams(app),
-    )
-
-
-async def _open_journal(settings: Settings) -> Journal:
-    try:
-        return await open_journal(
-            settings.journal,
-            now_s=now_us() // 1_000_000,
-            max_bytes=settings.journal_max_mib << 20,
-        )
-    except (JournalNewer, JournalUnavailable, ValueError) as error:
-        raise CannotStart(str(error)) from error
