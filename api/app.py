@@ -89,27 +89,8 @@ def create_app(  # noqa: PLR0913 - the parts of one process, each named
         recent=Recent(live),
     )
 
-    @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as tasks:
-            running = [
-                tasks.create_task(edge.streams.run(), name="api.streams"),
-                tasks.create_task(edge.recent.run(), name="api.recent"),
-                tasks.create_task(_keep_sessions(edge), name="api.sessions"),
-            ]
-            yield
-            edge.streams.close_all()
-            for task in running:
-                task.cancel()
-
-    app = FastAPI(
-        title=openapi.TITLE,
-        lifespan=life,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,
-    )
+    # Without an address of FastAPI's own document there are no pages of its own either.
+    app = FastAPI(title=openapi.TITLE, lifespan=_life, openapi_url=None, redirect_slashes=False)
     app.state.edge = edge
     problems.install(app, _PROBLEMS)
     app.add_middleware(problems.Faults)
@@ -130,6 +111,21 @@ def end_streams(app: FastAPI) -> None:
     """
     edge: Edge = app.state.edge
     edge.streams.close_all()
+
+
+@asynccontextmanager
+async def _life(app: FastAPI) -> AsyncIterator[None]:
+    edge: Edge = app.state.edge
+    async with asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(edge.streams.run(), name="api.streams"),
+            tasks.create_task(edge.recent.run(), name="api.recent"),
+            tasks.create_task(_keep_sessions(edge), name="api.sessions"),
+        ]
+        yield
+        edge.streams.close_all()
+        for task in running:
+            task.cancel()
 
 
 async def _keep_sessions(edge: Edge) -> None:

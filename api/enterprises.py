@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from msgspec.structs import asdict
 from starlette.responses import Response
 
+from api import assets
 from api.answers import Json, Named, Page
-from api.bodies import Body, BodyId, Name, patched
+from api.bodies import Body, BodyId, Name
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
-from api.in_force import enforce, enforce_soon
-from api.lists import (
-    Cursor,
-    Id,
-    Limit,
-    Listing,
-    RegionId,
-    Text,
-    enterprises_below,
-    listed,
-    matches,
-)
+from api.lists import Cursor, Id, Limit, Listing, RegionId, Text, by_id, enterprises_below, matches
 from api.problems import Problem
 from api.situation import Counters, SiteState
 from domain.assets import Enterprise
-from store.assets import add_asset, remove_asset, update_asset
 
 router = APIRouter(prefix="/enterprises", tags=["registry"])
 
@@ -72,15 +62,7 @@ async def enterprises(
         and matches(text, enterprise.id, enterprise.name)
         and (state is None or enterprise_view(ask, enterprise).state == state)
     )
-    return Json(
-        listed(
-            rows,
-            lambda row: enterprise_view(ask, row),
-            key=lambda row: (row.id,),
-            cursor=cursor,
-            limit=limit,
-        )
-    )
+    return Json(by_id(rows, lambda row: enterprise_view(ask, row), cursor=cursor, limit=limit))
 
 
 @router.get("/{enterprise_id}", **answers(EnterpriseView, 401, 404))
@@ -92,10 +74,7 @@ async def enterprise(ask: Asking, enterprise_id: Id) -> Response:
 @router.post("", **answers(EnterpriseView, 401, 403, 404, 409, 422, 503, status=201))
 async def add_enterprise(ask: Administering, body: NewEnterprise) -> Response:
     """Add an enterprise."""
-    added = Enterprise(**body.model_dump())
-    await add_asset(ask.database, added, actor=ask.actor)
-    await enforce_soon(ask)
-    return Json(enterprise_view(ask, added), status_code=201)
+    return await assets.add(ask, Enterprise(**body.model_dump()), enterprise_view)
 
 
 @router.patch("/{enterprise_id}", **answers(EnterpriseView, 401, 403, 404, 422, 503))
@@ -103,18 +82,13 @@ async def change_enterprise(
     ask: Administering, enterprise_id: Id, patch: EnterprisePatch
 ) -> Response:
     """Change what is given."""
-    changed = patched(_seen(ask, enterprise_id), patch)
-    await update_asset(ask.database, changed, actor=ask.actor)
-    await enforce(ask)
-    return Json(enterprise_view(ask, changed))
+    return await assets.change(ask, _seen(ask, enterprise_id), patch, enterprise_view)
 
 
 @router.delete("/{enterprise_id}", status_code=204, **answers(None, 401, 403, 404, 409, 503))
 async def remove_enterprise(ask: Administering, enterprise_id: Id) -> Response:
     """Remove an enterprise that has no sites."""
-    await remove_asset(ask.database, Enterprise, enterprise_id, actor=ask.actor)
-    await enforce(ask)
-    return Response(status_code=204)
+    return await assets.remove(ask, Enterprise, enterprise_id)
 
 
 def _seen(ask: Ask, enterprise_id: str) -> Enterprise:
@@ -135,9 +109,5 @@ def enterprise_view(ask: Ask, row: Enterprise) -> EnterpriseView:
         name=row.name,
         region=Named(row.region, "" if region is None else region.name),
         industry=row.industry,
-        alarms=counters.alarms,
-        unacknowledged=counters.unacknowledged,
-        sensors=counters.sensors,
-        sensors_online=counters.sensors_online,
-        state=counters.state,
+        **asdict(counters),
     )

@@ -15,17 +15,7 @@ from api.bodies import Body, BodyId, patched
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
 from api.in_force import enforce, enforce_soon
-from api.lists import (
-    Cursor,
-    Id,
-    Limit,
-    Listing,
-    RegionId,
-    Text,
-    enterprises_below,
-    listed,
-    matches,
-)
+from api.lists import Cursor, Id, Limit, Listing, RegionId, Text, by_id, matches, places
 from api.ports import Credentials, GatewayLive
 from api.problems import Problem
 from domain.assets import Gateway
@@ -124,26 +114,15 @@ async def gateways(
     cursor: Cursor = None,
 ) -> Response:
     """Gateways, in order of id."""
-    within = enterprises_below(ask.registry, region)
+    at = places(ask, region=region, enterprise=enterprise, site=site)
     rows = (
         gateway
         for gateway in ask.registry.gateways.values()
-        if ask.registry.sees_site(ask.scope, gateway.site)
-        and (site is None or gateway.site == site)
-        and (enterprise is None or ask.registry.sites[gateway.site].enterprise == enterprise)
-        and (within is None or ask.registry.sites[gateway.site].enterprise in within)
+        if gateway.site in at
         and matches(text, gateway.id, gateway.name)
         and (state is None or _is(state, ask.live.gateway(gateway.number)))
     )
-    return Json(
-        listed(
-            rows,
-            lambda row: _brief(ask, row),
-            key=lambda row: (row.id,),
-            cursor=cursor,
-            limit=limit,
-        )
-    )
+    return Json(by_id(rows, lambda row: _brief(ask, row), cursor=cursor, limit=limit))
 
 
 def _is(state: str, heard: GatewayLive) -> bool:

@@ -85,7 +85,7 @@ async def replace_limits(ask: Administering, sensor_id: SensorId, body: LimitsBo
 
     What is left out of a level stays as it is, or comes from the catalogue where it is new.
     """
-    sensor = _seen(ask, sensor_id)
+    sensor = seen_sensor(ask, sensor_id)
     base = default_limits(catalogue().get(sensor.measurand))
     base |= {limit.level: limit for limit in ask.registry.limits.get(sensor_id, ())}
     wanted = complete(drafts_of(body.limits), base, actor=ask.user.name)
@@ -105,7 +105,7 @@ async def replace_limits(ask: Administering, sensor_id: SensorId, body: LimitsBo
 @router.get("/{sensor_id}/limits", **answers(SensorLimits, 401, 404))
 async def limits(ask: Asking, sensor_id: SensorId) -> Response:
     """The limits in force."""
-    _seen(ask, sensor_id)
+    seen_sensor(ask, sensor_id)
     return Json(SensorLimits(limit_views(ask.registry.limits.get(sensor_id, ()))))
 
 
@@ -116,7 +116,7 @@ async def changes(
     ask: Listing, sensor_id: SensorId, limit: PageLimit = 100, cursor: Cursor = None
 ) -> Response:
     """Who changed the limits, why, from what to what; newest first."""
-    _seen(ask, sensor_id)
+    seen_sensor(ask, sensor_id)
     rows = await limit_changes(ask.database, sensor_id, limit=MOST_CHANGES)
     return Json(listed(rows, _change, key=lambda row: (-row.id,), cursor=cursor, limit=limit))
 
@@ -158,7 +158,12 @@ def _stored_view(row: Mapping[str, Any]) -> LimitView:
     return limit_views((limit,))[limit.level]
 
 
-def _seen(ask: Ask, sensor_id: int) -> Sensor:
+def seen_sensor(ask: Ask, sensor_id: int) -> Sensor:
+    """A live sensor in the caller's scope.
+
+    Raises:
+        Problem: there is none.
+    """
     found = ask.registry.sensors.get(sensor_id)
     if found is None or not ask.registry.sees_sensor(ask.scope, sensor_id):
         raise Problem("not_found")

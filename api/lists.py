@@ -6,7 +6,7 @@ A list refuses a query parameter it does not have: a misspelt filter must not pa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Depends, Path, Query, Request
 
@@ -18,8 +18,17 @@ from api.problems import FieldError, Problem
 from domain.assets import ID_PATTERN
 from store.registry import Registry
 
+
+class Identified(Protocol):
+    """What has an id to be listed by."""
+
+    @property
+    def id(self) -> str | int: ...
+
+
 T = TypeVar("T")
 V = TypeVar("V")
+Row = TypeVar("Row", bound=Identified)
 
 Limit = Annotated[int, Query(ge=1, le=5000, description="Most items of a page.")]
 Cursor = Annotated[str | None, Query(max_length=400, description="`next` of the page before.")]
@@ -58,6 +67,22 @@ def enterprises_below(registry: Registry, region: str | None) -> frozenset[str] 
     return None if region is None else registry.scope_of("region", region).enterprises
 
 
+def places(
+    ask: Ask, *, region: str | None, enterprise: str | None, site: str | None = None
+) -> frozenset[str]:
+    """Ids of the sites a caller sees, of those only that lie in all that is not None."""
+    registry = ask.registry
+    within = enterprises_below(registry, region)
+    return frozenset(
+        row.id
+        for row in registry.sites.values()
+        if registry.sees_site(ask.scope, row.id)
+        and site in (None, row.id)
+        and enterprise in (None, row.enterprise)
+        and (within is None or row.enterprise in within)
+    )
+
+
 def matches(text: str | None, *fields: str) -> bool:
     """Whether any field holds the text, whatever its case."""
     wanted = (text or "").casefold()
@@ -80,3 +105,10 @@ def listed(
     except TypeError as error:  # a cursor of another list: numbers where this one has text
         raise Problem("invalid_cursor") from error
     return Page([view(row) for row in chosen], following)
+
+
+def by_id(
+    rows: Iterable[Row], view: Callable[[Row], V], *, cursor: str | None, limit: int
+) -> Page[V]:
+    """One page of rows in order of id, as views."""
+    return listed(rows, view, key=lambda row: (row.id,), cursor=cursor, limit=limit)

@@ -11,15 +11,14 @@ from collections.abc import Set as AbstractSet
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from api import assets
 from api.answers import Json, Page
-from api.bodies import Body, BodyId, Name, patched
+from api.bodies import Body, BodyId, Name
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
-from api.in_force import enforce, enforce_soon
-from api.lists import Cursor, Id, Limit, Listing, Text, listed, matches
+from api.lists import Cursor, Id, Limit, Listing, Text, by_id, matches
 from api.problems import Problem
 from domain.assets import Region, RegionKind
-from store.assets import add_asset, remove_asset, update_asset
 
 router = APIRouter(prefix="/regions", tags=["registry"])
 
@@ -54,7 +53,7 @@ async def regions(
         and (parent is None or region.parent == parent)
         and matches(text, region.id, region.name)
     )
-    return Json(listed(rows, lambda r: r, key=lambda r: (r.id,), cursor=cursor, limit=limit))
+    return Json(by_id(rows, lambda row: row, cursor=cursor, limit=limit))
 
 
 @router.get("/{region_id}", **answers(Region, 401, 404))
@@ -66,27 +65,23 @@ async def region(ask: Asking, region_id: Id) -> Response:
 @router.post("", **answers(Region, 401, 403, 404, 409, 422, 503, status=201))
 async def add_region(ask: Administering, body: NewRegion) -> Response:
     """Add a region."""
-    added = Region(**body.model_dump())
-    await add_asset(ask.database, added, actor=ask.actor)
-    await enforce_soon(ask)
-    return Json(added, status_code=201)
+    return await assets.add(ask, Region(**body.model_dump()), _as_it_is)
 
 
 @router.patch("/{region_id}", **answers(Region, 401, 403, 404, 422, 503))
 async def change_region(ask: Administering, region_id: Id, patch: RegionPatch) -> Response:
     """Change what is given."""
-    changed = patched(_found(ask, region_id), patch)
-    await update_asset(ask.database, changed, actor=ask.actor)
-    await enforce(ask)
-    return Json(changed)
+    return await assets.change(ask, _found(ask, region_id), patch, _as_it_is)
 
 
 @router.delete("/{region_id}", status_code=204, **answers(None, 401, 403, 404, 409, 503))
 async def remove_region(ask: Administering, region_id: Id) -> Response:
     """Remove a region that has nothing below it."""
-    await remove_asset(ask.database, Region, region_id, actor=ask.actor)
-    await enforce(ask)
-    return Response(status_code=204)
+    return await assets.remove(ask, Region, region_id)
+
+
+def _as_it_is(_: Ask, row: Region) -> Region:
+    return row
 
 
 def _found(ask: Ask, region_id: str) -> Region:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
@@ -17,10 +18,9 @@ from api.bodies import Body, BodyId
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
 from api.in_force import enforce, enforce_soon
-from api.limits import LimitView, NewLimits, drafts_of, limit_views
-from api.lists import Cursor, Listing, RegionId, SensorId, enterprises_below, listed, matches
+from api.limits import LimitView, NewLimits, drafts_of, limit_views, seen_sensor
+from api.lists import Cursor, Listing, RegionId, SensorId, by_id, matches, places
 from api.lists import Limit as PageLimit
-from api.problems import Problem
 from api.situation import Situation
 from domain.assets import Sensor
 from domain.catalogue import catalogue
@@ -124,32 +124,19 @@ async def sensors(  # noqa: PLR0913, PLR0917 - one query parameter each
 ) -> Response:
     """Sensors, in order of id."""
     registry, now = ask.registry, ask.edge.situations.now()
-    within = enterprises_below(registry, region)
-
-    def wanted(row: Sensor) -> bool:
-        at = registry.gateways[row.gateway].site
-        return (
-            registry.sees_site(ask.scope, at)
-            and (gateway is None or row.gateway == gateway)
-            and (site is None or at == site)
-            and (enterprise is None or registry.sites[at].enterprise == enterprise)
-            and (within is None or registry.sites[at].enterprise in within)
-            and (zone is None or row.zone == zone)
-            and (measurand is None or row.measurand == measurand)
-            and (text == str(row.id) or matches(text, row.tag, row.name))
-            and (state is None or now.state_of(row.id) == state)
-        )
-
-    rows = filter(wanted, registry.sensors.values())
-    return Json(
-        listed(
-            rows,
-            lambda row: sensor_view(registry, now, row),
-            key=lambda row: (row.id,),
-            cursor=cursor,
-            limit=limit,
-        )
+    at = places(ask, region=region, enterprise=enterprise, site=site)
+    rows = (
+        row
+        for row in registry.sensors.values()
+        if registry.gateways[row.gateway].site in at
+        and gateway in (None, row.gateway)
+        and zone in (None, row.zone)
+        and measurand in (None, row.measurand)
+        and (text == str(row.id) or matches(text, row.tag, row.name))
+        and (state is None or now.state_of(row.id) == state)
     )
+    view = partial(sensor_view, registry, now)
+    return Json(by_id(rows, view, cursor=cursor, limit=limit))
 
 
 @router.get("/{sensor_id}", **answers(SensorView, 401, 404))
@@ -206,18 +193,6 @@ async def remove_sensor(ask: Administering, sensor_id: SensorId) -> Response:
     await unstore_sensor(ask.database, sensor_id, actor=ask.actor)
     await enforce(ask)
     return Response(status_code=204)
-
-
-def seen_sensor(ask: Ask, sensor_id: int) -> Sensor:
-    """A live sensor in the caller's scope.
-
-    Raises:
-        Problem: there is none.
-    """
-    found = ask.registry.sensors.get(sensor_id)
-    if found is None or not ask.registry.sees_sensor(ask.scope, sensor_id):
-        raise Problem("not_found")
-    return found
 
 
 def _changed_view(ask: Ask, row: Sensor) -> SensorView:

@@ -5,29 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter
+from msgspec.structs import asdict
 from pydantic import Field
 from starlette.responses import Response
 
+from api import assets
 from api.answers import Json, Named, Page
-from api.bodies import Body, BodyId, Name, patched
+from api.bodies import Body, BodyId, Name
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
-from api.in_force import enforce, enforce_soon
-from api.lists import (
-    Cursor,
-    Id,
-    Limit,
-    Listing,
-    RegionId,
-    Text,
-    enterprises_below,
-    listed,
-    matches,
-)
+from api.lists import Cursor, Id, Limit, Listing, RegionId, Text, by_id, matches, places
 from api.problems import Problem
 from api.situation import Counters, SiteState
 from domain.assets import Site
-from store.assets import add_asset, remove_asset, update_asset
 
 router = APIRouter(prefix="/sites", tags=["registry"])
 
@@ -74,25 +64,15 @@ async def sites(
     cursor: Cursor = None,
 ) -> Response:
     """Sites, in order of id."""
-    within = enterprises_below(ask.registry, region)
+    at = places(ask, region=region, enterprise=enterprise)
     rows = (
         site
         for site in ask.registry.sites.values()
-        if ask.registry.sees_site(ask.scope, site.id)
-        and (enterprise is None or site.enterprise == enterprise)
-        and (within is None or site.enterprise in within)
+        if site.id in at
         and matches(text, site.id, site.name)
         and (state is None or site_view(ask, site).state == state)
     )
-    return Json(
-        listed(
-            rows,
-            lambda row: site_view(ask, row),
-            key=lambda row: (row.id,),
-            cursor=cursor,
-            limit=limit,
-        )
-    )
+    return Json(by_id(rows, lambda row: site_view(ask, row), cursor=cursor, limit=limit))
 
 
 @router.get("/{site_id}", **answers(SiteView, 401, 404))
@@ -104,27 +84,19 @@ async def site(ask: Asking, site_id: Id) -> Response:
 @router.post("", **answers(SiteView, 401, 403, 404, 409, 422, 503, status=201))
 async def add_site(ask: Administering, body: NewSite) -> Response:
     """Add a site."""
-    added = Site(**body.model_dump())
-    await add_asset(ask.database, added, actor=ask.actor)
-    await enforce_soon(ask)
-    return Json(site_view(ask, added), status_code=201)
+    return await assets.add(ask, Site(**body.model_dump()), site_view)
 
 
 @router.patch("/{site_id}", **answers(SiteView, 401, 403, 404, 422, 503))
 async def change_site(ask: Administering, site_id: Id, patch: SitePatch) -> Response:
     """Change what is given."""
-    changed = patched(_seen(ask, site_id), patch)
-    await update_asset(ask.database, changed, actor=ask.actor)
-    await enforce(ask)
-    return Json(site_view(ask, changed))
+    return await assets.change(ask, _seen(ask, site_id), patch, site_view)
 
 
 @router.delete("/{site_id}", status_code=204, **answers(None, 401, 403, 404, 409, 503))
 async def remove_site(ask: Administering, site_id: Id) -> Response:
     """Remove a site that has no zones and no gateways."""
-    await remove_asset(ask.database, Site, site_id, actor=ask.actor)
-    await enforce(ask)
-    return Response(status_code=204)
+    return await assets.remove(ask, Site, site_id)
 
 
 def _seen(ask: Ask, site_id: str) -> Site:
@@ -144,9 +116,5 @@ def site_view(ask: Ask, row: Site) -> SiteView:
         kind=row.kind,
         latitude=row.latitude,
         longitude=row.longitude,
-        alarms=counters.alarms,
-        unacknowledged=counters.unacknowledged,
-        sensors=counters.sensors,
-        sensors_online=counters.sensors_online,
-        state=counters.state,
+        **asdict(counters),
     )

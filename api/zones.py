@@ -6,25 +6,14 @@ import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from api import assets
 from api.answers import Json, Named, Page
-from api.bodies import Body, BodyId, Name, patched
+from api.bodies import Body, BodyId, Name
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
-from api.in_force import enforce, enforce_soon
-from api.lists import (
-    Cursor,
-    Id,
-    Limit,
-    Listing,
-    RegionId,
-    Text,
-    enterprises_below,
-    listed,
-    matches,
-)
+from api.lists import Cursor, Id, Limit, Listing, RegionId, Text, by_id, matches, places
 from api.problems import Problem
 from domain.assets import Zone
-from store.assets import add_asset, remove_asset, update_asset
 
 router = APIRouter(prefix="/zones", tags=["registry"])
 
@@ -59,25 +48,13 @@ async def zones(
     cursor: Cursor = None,
 ) -> Response:
     """Zones, in order of id."""
-    within = enterprises_below(ask.registry, region)
+    at = places(ask, region=region, enterprise=enterprise, site=site)
     rows = (
         zone
         for zone in ask.registry.zones.values()
-        if ask.registry.sees_site(ask.scope, zone.site)
-        and (site is None or zone.site == site)
-        and (enterprise is None or ask.registry.sites[zone.site].enterprise == enterprise)
-        and (within is None or ask.registry.sites[zone.site].enterprise in within)
-        and matches(text, zone.id, zone.name)
+        if zone.site in at and matches(text, zone.id, zone.name)
     )
-    return Json(
-        listed(
-            rows,
-            lambda row: zone_view(ask, row),
-            key=lambda row: (row.id,),
-            cursor=cursor,
-            limit=limit,
-        )
-    )
+    return Json(by_id(rows, lambda row: zone_view(ask, row), cursor=cursor, limit=limit))
 
 
 @router.get("/{zone_id}", **answers(ZoneView, 401, 404))
@@ -89,27 +66,19 @@ async def zone(ask: Asking, zone_id: Id) -> Response:
 @router.post("", **answers(ZoneView, 401, 403, 404, 409, 422, 503, status=201))
 async def add_zone(ask: Administering, body: NewZone) -> Response:
     """Add a zone."""
-    added = Zone(**body.model_dump())
-    await add_asset(ask.database, added, actor=ask.actor)
-    await enforce_soon(ask)
-    return Json(zone_view(ask, added), status_code=201)
+    return await assets.add(ask, Zone(**body.model_dump()), zone_view)
 
 
 @router.patch("/{zone_id}", **answers(ZoneView, 401, 403, 404, 422, 503))
 async def change_zone(ask: Administering, zone_id: Id, patch: ZonePatch) -> Response:
     """Change what is given."""
-    changed = patched(_seen(ask, zone_id), patch)
-    await update_asset(ask.database, changed, actor=ask.actor)
-    await enforce(ask)
-    return Json(zone_view(ask, changed))
+    return await assets.change(ask, _seen(ask, zone_id), patch, zone_view)
 
 
 @router.delete("/{zone_id}", status_code=204, **answers(None, 401, 403, 404, 409, 503))
 async def remove_zone(ask: Administering, zone_id: Id) -> Response:
     """Remove a zone that has no sensors."""
-    await remove_asset(ask.database, Zone, zone_id, actor=ask.actor)
-    await enforce(ask)
-    return Response(status_code=204)
+    return await assets.remove(ask, Zone, zone_id)
 
 
 def _seen(ask: Ask, zone_id: str) -> Zone:
