@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import aiomqtt
@@ -33,7 +33,10 @@ RESEND_AFTER_S: Final = 60.0
 BURST: Final = 200
 LOOK_AROUND_S: Final = 2.0
 """How long a gateway may take to notice what its conduct demands."""
+SHORTEST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
+LONGEST_LOCKED_OUT_S: Final = 120.0
+"""A broker that refuses a login will mostly do so again: the gateway was removed."""
 
 
 class _Receipt(msgspec.Struct):
@@ -58,6 +61,8 @@ class Traffic:
     disconnects: int = 0
     refused: int = 0
     """Logins the broker refused."""
+    locked_out: set[str] = field(default_factory=set)
+    """Gateways whose last login it refused."""
     unreadable: int = 0
     """Receipts and rejections that were neither."""
     last_rejection: str | None = None
@@ -99,6 +104,7 @@ class SimulatedGateway:
         self._receipts_seen = False
         self._last_progress = 0.0
         self._patience_s = RESEND_AFTER_S
+        self._pause_s = SHORTEST_PAUSE_S
 
     def put(self, time_us: int, readings: tuple[OutgoingReading, ...]) -> None:
         """Store a message of readings sampled at `time_us`; it is sent as soon as the line allows."""
@@ -126,18 +132,20 @@ class SimulatedGateway:
         Raises:
             asyncio.CancelledError: the caller's way to stop it.
         """
-        pause_s = 0.5
         while not self._stopping:
             if self._conduct.offline:
                 await asyncio.sleep(0.5)
                 continue
             try:
                 await self._session(connecting)
-                pause_s = 0.5
             except aiomqtt.MqttError as error:
-                self._traffic.refused += isinstance(error, aiomqtt.exceptions.MqttConnectError)
-                await asyncio.sleep(pause_s * self._dice.uniform(0.7, 1.3))
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                refused = isinstance(error, aiomqtt.exceptions.MqttConnectError)
+                if refused:
+                    self._traffic.refused += 1
+                    self._traffic.locked_out.add(self.id)
+                await asyncio.sleep(self._pause_s * self._dice.uniform(0.7, 1.3))
+                longest_s = LONGEST_LOCKED_OUT_S if refused else LONGEST_PAUSE_S
+                self._pause_s = min(2 * self._pause_s, longest_s)
 
     async def _session(self, connecting: asyncio.Semaphore) -> None:
         """One connection, until the line is cut on purpose.
@@ -161,6 +169,8 @@ class SimulatedGateway:
             await client.__aenter__()
         try:
             self._traffic.connects += 1
+            self._traffic.locked_out.discard(self.id)
+            self._pause_s = SHORTEST_PAUSE_S
             await client.subscribe(
                 [(topic(self.id, "receipt"), 1), (topic(self.id, "rejected"), 1)]
             )

@@ -11,24 +11,49 @@ from service.commands.base import fail
 from simulators.broker import Broker
 from simulators.gateway import Traffic
 
-LONELY_S: Final = 5.0
-"""A broker that has let no gateway in by then is worth a line."""
+LOOK_EVERY_S: Final = 5.0
+"""What is still so by the second look is worth a line."""
+NAMED: Final = 3
 
 
 async def watched(work: Coroutine[Any, Any, Any], traffic: Traffic, address: Broker) -> None:
-    """Play, and say once when no gateway gets in; if none did to the end, exit code 1."""
-    lonely = asyncio.get_running_loop().call_later(LONELY_S, _complain, traffic, address)
+    """Play, and say once who does not get in; if none did to the end, exit code 1."""
+    looking = asyncio.create_task(_look_on(traffic, address), name="lonely gateways")
     try:
         await work
     finally:
-        lonely.cancel()
+        looking.cancel()
     if not traffic.connects:
         fail(_why_lonely(traffic, address))
 
 
-def _complain(traffic: Traffic, address: Broker) -> None:
+async def _look_on(traffic: Traffic, address: Broker) -> None:
+    """Task: say what is amiss when it begins, when it changes, and when it is over."""
+    said = before = ""
+    await asyncio.sleep(LOOK_EVERY_S)
+    while True:
+        amiss = _amiss(traffic, address)
+        if amiss == before and amiss != said:
+            over = f"all gateways are let in again by {_named(address)}"
+            print(f"vedette: {amiss or over}", file=sys.stderr, flush=True)
+            said = amiss
+        before = amiss
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _amiss(traffic: Traffic, address: Broker) -> str:
+    """What keeps gateways out; empty when nothing does."""
     if not traffic.connects:
-        print(f"vedette: {_why_lonely(traffic, address)}; trying on", file=sys.stderr, flush=True)
+        return f"{_why_lonely(traffic, address)}; trying on"
+    out = sorted(traffic.locked_out)
+    if not out:
+        return ""
+    names = ", ".join([*out[:NAMED], *(["..."] if len(out) > NAMED else [])])
+    many = "1 gateway" if len(out) == 1 else f"{len(out)} gateways"
+    return (
+        f"{_named(address)} refuses {many} ({names}): removed from the registry, or given another "
+        "password; trying on, more rarely"
+    )
 
 
 def _why_lonely(traffic: Traffic, address: Broker) -> str:

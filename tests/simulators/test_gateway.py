@@ -11,7 +11,7 @@ import pytest
 
 from domain.wire import OutgoingReading, encode_receipt
 from simulators.conduct import Conduct
-from simulators.gateway import SimulatedGateway, Traffic
+from simulators.gateway import SHORTEST_PAUSE_S, SimulatedGateway, Traffic
 from tests.simulators.house import House, now_us, open_house, until
 
 READINGS = (OutgoingReading("g1.lel1", 3.5), OutgoingReading("g1.valve", "open"))
@@ -207,6 +207,27 @@ def test_wrong_credentials_keep_it_out_and_trying(data_dir: Path) -> None:
             await until(lambda: traffic.refused > 0)
             await house.server.add_gateway("gw-2", "password-of-gw-2")
             await until(lambda: traffic.connects == 1)
+            await ended(box, running)
+
+    asyncio.run(run())
+
+
+def test_one_that_was_removed_is_known_to_be_locked_out_until_it_is_let_in_again(
+    data_dir: Path,
+) -> None:
+    async def run() -> None:
+        traffic = Traffic()
+        async with open_house(data_dir, ["gw-1"]) as house:
+            box = a_box(house, traffic=traffic)
+            running = asyncio.create_task(box.run(asyncio.Semaphore(1)))
+            await until(lambda: traffic.connects == 1)
+            await house.server.remove_gateway("gw-1")
+            await until(lambda: traffic.locked_out == {"gw-1"})
+            await house.server.add_gateway("gw-1", "password-of-gw-1")
+            box.put(now_us(), READINGS)
+            await until(lambda: len(house.on("telemetry")) == 1)
+            assert traffic.locked_out == set()
+            assert box._pause_s == SHORTEST_PAUSE_S  # whatever happens next finds it impatient
             await ended(box, running)
 
     asyncio.run(run())
