@@ -31,7 +31,14 @@ from api.routes import api_router
 from api.situation import Situations
 from api.static import PACKAGED, static_router
 from api.streams import Streams
-from store.database import Database, DatabaseUnavailable
+from store.database import (
+    REFUSALS,
+    Database,
+    DatabaseFailed,
+    DatabaseRefuses,
+    DatabaseUnavailable,
+    refusals,
+)
 from store.journal import JournalUnavailable
 from store.refusals import Conflict, Invalid, NotFound
 
@@ -39,6 +46,8 @@ log: Final = logging.getLogger(__name__)
 KEEP_S: Final = 5.0
 
 _PROBLEMS: Final[dict[type[Exception], str]] = {
+    **dict.fromkeys((DatabaseRefuses, *REFUSALS), "database_refuses"),
+    DatabaseFailed: "database_failed",
     DatabaseUnavailable: "database_away",
     JournalUnavailable: "journal_unavailable",
     Conflict: "conflict",
@@ -131,7 +140,8 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
 async def _keep_sessions(edge: Edge) -> None:
     while True:
         try:
-            await edge.accounts.keep(edge.database, now=edge.clock())
+            with refusals():
+                await edge.accounts.keep(edge.database, now=edge.clock())
         except DatabaseUnavailable as error:
             log.debug("sessions are kept in memory: %s", error)
         await asyncio.sleep(KEEP_S)

@@ -19,7 +19,7 @@ from api.lists import Cursor, Id, Limit, Listing, RegionId, Text, by_id, matches
 from api.ports import Credentials, GatewayLive
 from api.problems import Problem
 from domain.assets import Gateway
-from store.database import DatabaseUnavailable
+from store.database import DatabaseUnavailable, refusals
 from store.gateways import add_gateway as store_gateway
 from store.gateways import registered_at, update_gateway
 from store.gateways import remove_gateway as unstore_gateway
@@ -136,9 +136,10 @@ async def gateway(ask: Asking, gateway_id: Id) -> Response:
     """One gateway, with what was refused of it lately."""
     row = _seen(ask, gateway_id)
     try:
-        refused = await list_quarantined(ask.database, ask.scope, gateway_id)
-        # An id may have been somebody else's before.
-        since = await registered_at(ask.database, gateway_id)
+        with refusals():
+            refused = await list_quarantined(ask.database, ask.scope, gateway_id)
+            # An id may have been somebody else's before.
+            since = await registered_at(ask.database, gateway_id)
         rejections = [_rejection(each) for each in refused if each.at >= since]
     except DatabaseUnavailable:
         rejections = None

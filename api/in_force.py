@@ -12,7 +12,7 @@ from typing import Final
 
 from api.edge import Ask
 from api.problems import Problem
-from store.database import DatabaseUnavailable
+from store.database import DatabaseUnavailable, refusals
 from store.journal import JournalUnavailable
 
 log: Final = logging.getLogger(__name__)
@@ -26,7 +26,8 @@ async def enforce(ask: Ask) -> None:
         Problem: it is kept, and will take effect later (503).
     """
     try:
-        await ask.live.registry_changed()
+        with refusals():
+            await ask.live.registry_changed()
     except (DatabaseUnavailable, JournalUnavailable) as error:
         raise Problem("kept_not_in_force", retry_after=RETRY_S, reason=error) from error
 
@@ -34,6 +35,7 @@ async def enforce(ask: Ask) -> None:
 async def enforce_soon(ask: Ask) -> None:
     """Make something new live, now if it can be."""
     try:
-        await ask.live.registry_changed()
+        with refusals():
+            await ask.live.registry_changed()
     except (DatabaseUnavailable, JournalUnavailable) as error:
         log.warning("what was added takes effect later: %s", error)

@@ -186,6 +186,24 @@ PROBLEMS: Final[dict[str, ProblemText]] = {
         "This needs the database. Live values, open alarms and acts on them are not affected; "
         "history is filled in when it is back.",
     ),
+    "database_failed": ProblemText(
+        503,
+        "数据库未能完成",
+        "数据库有响应，但这次未能完成（{reason}）。请稍后重试；如一直如此，请管理员运行 vedette doctor。",
+        "The database could not do it",
+        "The database answers but could not do this now ({reason}). Try again shortly; if it stays "
+        "so, an administrator should run `vedette doctor`.",
+    ),
+    "database_refuses": ProblemText(
+        503,
+        "数据库拒绝此操作",
+        "数据库有响应，但拒绝执行（{reason}）。请管理员运行 vedette migrate，"
+        "并检查服务所用数据库角色的权限。实时数据、未结束报警及其处置不受影响。",
+        "The database refuses",
+        "The database answers but refuses this ({reason}). An administrator should run "
+        "`vedette migrate` and check the rights of the service's database role. Live values, open "
+        "alarms and acts on them are not affected.",
+    ),
     "journal_unavailable": ProblemText(
         503,
         "暂时无法保存",

@@ -33,6 +33,16 @@ _BY_STATUS: Final = {
     415: "unsupported_media_type",
 }
 
+_RETRY_S: Final = {
+    "database_away": 2,
+    "database_failed": 2,
+    "database_refuses": 30,
+    "journal_unavailable": 2,
+}
+"""Seconds after which asking again makes sense; what people have to mend takes longer."""
+_LOGGED: Final = frozenset({"database_failed", "database_refuses"})
+"""Of which nobody else hears; who stores says by itself that the database is away."""
+
 
 class FieldError(msgspec.Struct, frozen=True):
     """What is wrong with one field: `path` as in `limits.HH.setpoint`."""
@@ -168,12 +178,12 @@ def install(app: FastAPI, mapping: Mapping[type[Exception], str]) -> None:
             language = preferred(request.headers.get("accept-language"))
             wrong = FieldError(str(kind), UNKNOWN_REFERENCE[language].format(id=id_))
             return answer(Problem("invalid", errors=[wrong]), request)
-        status = PROBLEMS[slug].status
+        if slug in _LOGGED:
+            log.error("%s %s: %s", request.method, request.url.path, error)
         field = getattr(error, "field", None)
         errors = () if field is None else (FieldError(str(field), str(error)),)
-        problem = Problem(
-            slug, errors=errors, retry_after=2 if status == 503 else None, reason=str(error)
-        )
+        reason = getattr(error, "reason", str(error)).partition("\n")[0]
+        problem = Problem(slug, errors=errors, retry_after=_RETRY_S.get(slug), reason=reason)
         return answer(problem, request)
 
     app.add_exception_handler(Problem, on_problem)
@@ -203,6 +213,6 @@ class Faults:
             if scope["type"] != "http" or begun:
                 raise
             incident = secrets.token_hex(4)
-            log.error("request failed", exc_info=error, extra={"incident": incident})
+            log.error("request failed, incident %s", incident, exc_info=error)
             problem = Problem("fault", incident=incident)
             await answer(problem, Request(scope))(scope, receive, send)

@@ -20,7 +20,7 @@ from api.edge import COOKIE, Asking, Edge, EdgeParts, address_of
 from api.problems import Problem
 from api.tokens import hash_token, new_token
 from store.accounts import Role, Session, User, add_session
-from store.database import DatabaseUnavailable
+from store.database import DatabaseUnavailable, refusals
 
 COOKIE_S: Final = 30 * 86_400
 """The cookie outlives the session on purpose: the session, which use prolongs, decides."""
@@ -149,7 +149,8 @@ async def _kept(edge: Edge, session: Session) -> bool:
     if not edge.database.available:  # known to be away: nobody waits for it to sign in
         return False
     try:
-        await add_session(edge.database, session)
+        with refusals():
+            await add_session(edge.database, session)
     except DatabaseUnavailable:
         return False
     return True

@@ -20,7 +20,7 @@ from api.own_health import figures_for
 from api.problems import FieldError, Problem
 from api.situation import ASIDE, UNACKNOWLEDGED
 from domain.catalogue import catalogue
-from store.database import DatabaseUnavailable
+from store.database import DatabaseUnavailable, refusals
 from store.quality import data_quality
 from store.statistics import AlarmCount, AlarmsRaised, SensorQuality, alarm_counts, alarms_raised
 
@@ -136,10 +136,10 @@ async def _raised(ask: Ask) -> AlarmsRaised | None:
     if not ask.database.available:  # known to be away: the wall does not wait for it
         return None
     now = ask.edge.clock()
+    midnight = day_start(now, ask.edge.zone)
     try:
-        return await alarms_raised(
-            ask.database, ask.scope, now=now, day_start=day_start(now, ask.edge.zone)
-        )
+        with refusals():
+            return await alarms_raised(ask.database, ask.scope, now=now, day_start=midnight)
     except DatabaseUnavailable:
         return None
 

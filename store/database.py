@@ -1,4 +1,4 @@
-"""The way to PostgreSQL: a pool, its codecs and time-outs, and one error for "not reachable"."""
+"""The way to PostgreSQL: a pool, its codecs and time-outs, and what its errors mean for who asks."""
 
 from __future__ import annotations
 
@@ -25,27 +25,59 @@ _UNREACHABLE: Final = (
     asyncpg.CrashShutdownError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.IdleSessionTimeoutError,
-    asyncpg.InsufficientResourcesError,
+    asyncpg.TooManyConnectionsError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.QueryCanceledError,
-    asyncpg.TransactionRollbackError,  # a deadlock, for one: the other side went on
-    asyncpg.PostgresSystemError,
     asyncpg.InternalClientError,
     asyncpg.InterfaceError,
 )
+_FAILED: Final = (
+    asyncpg.InsufficientResourcesError,  # a full disk, for one
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.QueryCanceledError,  # it took too long
+    asyncpg.TransactionRollbackError,  # a deadlock, for one: the other side went on
+    asyncpg.PostgresSystemError,
+    asyncpg.InvalidCachedStatementError,  # a migration has just passed by
+)
+REFUSALS: Final = (
+    asyncpg.SyntaxOrAccessError,  # a right, table or column is missing
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.InternalServerError,  # something is damaged
+)
+"""Where PostgreSQL, not what it was asked, has to be mended; `refusals` takes these and the rest."""
 
 
 class DatabaseUnavailable(Exception):
     """PostgreSQL cannot be reached or cannot work now; what was asked for may be asked again."""
 
 
+class DatabaseFailed(DatabaseUnavailable):
+    """PostgreSQL answers, and could not do it this time.
+
+    Attributes:
+        reason: In the server's words.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the database could not do it now: {reason}")
+        self.reason = reason
+
+
 class DatabaseRefuses(DatabaseUnavailable):
     """PostgreSQL answers, and says no: missing rights, a missing or damaged table.
 
     For whoever can go on without the database it is the same as one that does not answer.
+
+    Attributes:
+        reason: In the server's words.
     """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the database refuses what is asked of it: {reason}; see its rights and tables"
+        )
+        self.reason = reason
 
 
 @contextmanager
@@ -58,9 +90,7 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except asyncpg.PostgresError as error:
-        raise DatabaseRefuses(
-            f"the database refuses what is asked of it: {_say(error)}; see its rights and tables"
-        ) from error
+        raise DatabaseRefuses(_say(error)) from error
 
 
 class Database:
@@ -139,6 +169,8 @@ class Database:
                 raise
             self.available = False
             raise DatabaseUnavailable(f"the database is not available: {_say(error)}") from error
+        except _FAILED as error:
+            raise DatabaseFailed(_say(error)) from error
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
