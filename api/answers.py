@@ -20,6 +20,9 @@ K = TypeVar("K", bound=tuple[Any, ...])
 Time = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 """RFC 3339, UTC, to the millisecond, or to the microsecond where there is more."""
 
+Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+"""A part of a cursor that the database counts."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _encoder: Final = msgspec.json.Encoder()
 

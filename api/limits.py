@@ -11,12 +11,12 @@ from pydantic import Field
 from starlette.responses import Response
 
 from alerting import Level, Limit
-from api.answers import Json, Page, Time, rfc3339
+from api.answers import Json, Number, Page, Time, cursor_key, cursor_text, rfc3339
 from api.bodies import Body
 from api.documented import answers
 from api.edge import Administering, Ask, Asking
 from api.in_force import enforce
-from api.lists import Cursor, Listing, SensorId, listed
+from api.lists import Cursor, Listing, SensorId
 from api.lists import Limit as PageLimit
 from api.problems import Problem
 from domain.assets import Sensor
@@ -32,8 +32,6 @@ from store.limits import (
 )
 
 router = APIRouter(prefix="/sensors", tags=["registry"])
-MOST_CHANGES = 10_000
-"""Of one sensor that can be paged through; people make them, each with a reason."""
 
 
 class LimitView(msgspec.Struct, frozen=True):
@@ -117,8 +115,11 @@ async def changes(
 ) -> Response:
     """Who changed the limits, why, from what to what; newest first."""
     seen_sensor(ask, sensor_id)
-    rows = await limit_changes(ask.database, sensor_id, limit=MOST_CHANGES)
-    return Json(listed(rows, _change, key=lambda row: (-row.id,), cursor=cursor, limit=limit))
+    before = None if cursor is None else cursor_key(cursor, tuple[Number])[0]
+    rows = await limit_changes(ask.database, ask.scope, sensor_id, before=before, limit=limit + 1)
+    chosen = rows[:limit]
+    following = cursor_text((chosen[-1].id,)) if len(rows) > limit else None
+    return Json(Page([_change(row) for row in chosen], following))
 
 
 def _change(row: LimitChange) -> LimitChangeView:

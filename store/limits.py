@@ -19,6 +19,7 @@ from store.connection import Connection
 from store.database import Database
 from store.refusals import Invalid, NotFound
 from store.registry_rows import limit_of
+from store.scope import Scope, sensors_in_scope
 
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 """From the highest down."""
@@ -208,13 +209,21 @@ async def note_change(
     )
 
 
-async def limit_changes(database: Database, sensor: int, *, limit: int = 100) -> list[LimitChange]:
-    """The newest changes of a sensor's limits first."""
+async def limit_changes(
+    database: Database, scope: Scope, sensor: int, *, before: int | None = None, limit: int = 100
+) -> list[LimitChange]:
+    """Changes of a sensor's limits before one's id, or until now, the newest first.
+
+    Nothing when the sensor is out of scope.
+    """
     async with database.connection() as connection:
         rows = await connection.fetch(
             "SELECT id, sensor, at, actor, reason, before, after FROM limit_changes "
-            "WHERE sensor = $1 ORDER BY id DESC LIMIT $2",
+            "WHERE sensor = $1 AND ($2::bigint IS NULL OR id < $2) "
+            f"AND {sensors_in_scope('$1', 4)} ORDER BY id DESC LIMIT $3",
             sensor,
+            before,
             limit,
+            *scope.parameters(),
         )
     return [LimitChange(**row) for row in rows]

@@ -22,7 +22,7 @@ from store.gateways import (
 )
 from store.limits import LimitDraft, complete, default_limits, limit_changes, set_limits
 from store.refusals import Conflict, Invalid, NotFound
-from store.registry import Registry, Scope, load_registry
+from store.registry import ALL, Registry, Scope, load_registry
 from store.sensors import add_sensor, remove_sensor, update_sensor
 from tests.store.conftest import Scene
 
@@ -342,11 +342,17 @@ def test_limits_are_replaced_whole_and_the_change_is_on_record(scene: Scene[None
         )
         [limit] = (await load_registry(database)).limits[id_]
         assert (limit.setpoint, limit.deadband, limit.latch, limit.source) == (40, 2, True, "bob")
-        newest, first = await limit_changes(database, id_)
+        newest, first = await limit_changes(database, ALL, id_)
         assert (newest.actor, newest.at, newest.reason) == ("bob", LATER.at, "附近有明火")
         assert [row["level"] for row in newest.before] == ["HH", "H"]
         assert [row["setpoint"] for row in newest.after] == [40]
         assert (first.reason, list(first.before)) == ("added", [])
+        assert await limit_changes(database, ALL, id_, limit=1) == [newest]
+        assert await limit_changes(database, ALL, id_, before=newest.id) == [first]
+        assert await limit_changes(database, ALL, id_, before=first.id) == []
+        for owner, seen in (("mill", 2), ("forge", 0)):
+            scope = Scope(enterprises=frozenset({owner}))
+            assert len(await limit_changes(database, scope, id_)) == seen
         with pytest.raises(NotFound):
             await set_limits(database, 99, [], low=0, high=1, reason="x", actor=LATER)
 

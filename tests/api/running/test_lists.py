@@ -102,6 +102,8 @@ def test_changes_of_limits_page_newest_first(house: House, root: httpx.Client) -
     reasons = [item["reason"] for page in found for item in page]
     assert reasons[:3] == ["to 12", "to 11", "to 10"]
     assert all(len(page) <= 2 for page in found)
+    for cursor in ("abc", cursor_text((-1,)), cursor_text((1 << 63,))):
+        assert root.get(f"{path}/changes", params={"cursor": cursor}).status_code == 400
 
 
 def test_a_timeline_cut_keeps_the_newest_and_leads_back(house: House, olga: httpx.Client) -> None:
