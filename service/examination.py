@@ -1,7 +1,4 @@
-"""What `vedette doctor` looks at, and how to mend what it finds.
-
-Each check gives one finding; texts are data in `service/findings.toml`, in zh-CN and en.
-"""
+"""What `vedette doctor` looks at, one finding after the other (`service.findings`)."""
 
 from __future__ import annotations
 
@@ -10,14 +7,10 @@ import resource
 import shutil
 import ssl
 import time
-import tomllib
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 from pathlib import Path
-from typing import Any, Final, Literal
-from urllib.parse import parse_qs, urlsplit
+from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from service import control
 from service.broker_examination import (
@@ -28,43 +21,20 @@ from service.broker_examination import (
 )
 from service.brokers import BrokerAccess
 from service.clock import now_us
+from service.database_examination import LOOPBACK, examine_database
+from service.findings import Finding
 from service.time_keeping import FRESH_S, clock_keeper
-from store.database import Database, DatabaseUnavailable
-from store.migrate import MigrationChanged, SchemaNewer, pending
-from store.status import server_status
+from store.retention import Keep
 
-State = Literal["ok", "note", "warn", "fail"]
-"""`note`: what cannot be seen from here, and where to look for it."""
 LEAST_FILES: Final = 8192
 LEAST_DISK_MIB: Final = 2048
-CLOCK_SLACK_US: Final = 2_000_000
 CERTIFICATE_DAYS: Final = 30
 EMBEDDED_USER: Final = "_vedette"
 """The service's user at a broker that `service.embedded` set up."""
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the doctor's report; `code` names its texts."""
-
-    code: str
-    state: State
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def text(self, locale: str) -> str:
-        """What was found and, unless it is well, how to mend it."""
-        texts = _texts()[self.code]
-        return str(texts[locale]).format(**self.values)
-
-
-@cache
-def _texts() -> dict[str, dict[str, str]]:
-    return tomllib.loads(resources.files("service").joinpath("findings.toml").read_text("utf-8"))
 
 
 async def look(
-    *, data_dir: Path, database_url: str, broker: BrokerAccess
+    *, data_dir: Path, database_url: str, broker: BrokerAccess, keep: Keep
 ) -> AsyncIterator[Finding]:
     """Look at everything the service stands on, one finding after the other."""
     running = None
@@ -73,7 +43,7 @@ async def look(
         yield _service(running)
     except control.NoService as error:
         yield Finding("service_absent", "warn", {"reason": error})
-    async for finding in _database(database_url):
+    async for finding in examine_database(database_url, keep):
         yield finding
     async for finding in _broker(broker, running):
         yield finding
@@ -90,44 +60,6 @@ def _service(running: control.Running) -> Finding:
     except (control.Refused, control.NoService) as error:
         return Finding("service_unready", "fail", {"reason": error})
     return Finding("service_ready", "ok", {"url": running.url})
-
-
-async def _database(url: str) -> AsyncIterator[Finding]:
-    database = await Database.connect(url, max_connections=1)
-    try:
-        asked = now_us()
-        status = await server_status(database)
-        answered = now_us()
-        yield Finding("database_reached", "ok", {"version": status.version})
-        yield Finding(
-            "timescale" if status.timescale else "plain_postgresql",
-            "ok",
-            {"version": status.timescale, "licence": status.timescale_licence},
-        )
-        if _is_here(url):
-            yield Finding("database_clock_ours", "ok")
-        else:
-            skew = status.now - (asked + answered) // 2
-            code: State = "ok" if abs(skew) <= CLOCK_SLACK_US else "warn"
-            yield Finding(f"database_clock_{code}", code, {"seconds": round(skew / 1e6, 1)})
-        missing = await pending(database)
-        if missing:
-            yield Finding("schema_old", "warn", {"count": len(missing)})
-        else:
-            yield Finding("schema_current", "ok")
-    except DatabaseUnavailable as error:
-        yield Finding("database_unavailable", "fail", {"reason": str(error)})
-    except (SchemaNewer, MigrationChanged) as error:
-        yield Finding("schema_foreign", "fail", {"reason": str(error)})
-    finally:
-        await database.close()
-
-
-def _is_here(database_url: str) -> bool:
-    """Whether the server is reached by a socket file or over loopback."""
-    parts = urlsplit(database_url)
-    host = parse_qs(parts.query).get("host", [parts.hostname or ""])[0]
-    return host in LOOPBACK or host.startswith("/") or not host
 
 
 async def _broker(broker: BrokerAccess, running: control.Running | None) -> AsyncIterator[Finding]:

@@ -13,6 +13,7 @@ from api.answers import rfc3339_or_none
 from domain.readings import MICROSECONDS
 from ingest import Ingest
 from service.figures import Figures
+from service.forgetting import Forgetting
 from service.spine import Spine
 from service.standby import Standby
 from service.storer import Storer
@@ -33,6 +34,7 @@ class Health:
         storer: Storer,
         ingest: Ingest,
         standby: Standby,
+        forgetting: Forgetting,
         clock: Callable[[], int],
     ) -> None:
         self.figures = figures
@@ -40,6 +42,7 @@ class Health:
         self._storer = storer
         self._ingest = ingest
         self._standby = standby
+        self._forgetting = forgetting
         self._clock = clock
 
     async def run(self) -> None:
@@ -69,6 +72,7 @@ class Health:
                 "newest_hole_at": rfc3339_or_none(losses.newest_hole_at),
             },
             "standby": {"faults": dict(self._standby.faults)},
+            "retention": {"clock_ahead_s": self._forgetting.clock_ahead_s},
             "turning": self.turning(),
             "readings_per_s": round(figures.readings_per_s(), 1),
             "decision_ms_p50": self._spine.decision_ms_p50(),

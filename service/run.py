@@ -30,7 +30,7 @@ from service.recovery import CannotStart
 from service.registration import NotJudgeable
 from service.settings import Settings
 from service.ticker import tick
-from service.upkeep import keep_indexed, keep_rolled, keep_short, notice_edits
+from service.upkeep import keep_indexed, keep_rolled, notice_edits
 from service.watchdog import (
     Judging,
     feed_watchdog,
@@ -41,7 +41,6 @@ from service.watchdog import (
 from service.wiring import Parts, wire
 from store.database import Database
 from store.journal import JournalUnavailable
-from store.retention import Keep
 
 __all__ = ["CannotStart", "Running", "serve"]
 
@@ -165,13 +164,7 @@ def _start_edges(tasks: _Tasks, parts: Parts, settings: Settings) -> None:
     tasks.start("health", health.run())
     tasks.start("refused", parts.refused.run(database))
     tasks.start("rollups", keep_rolled(database, clock=now_us))
-    keep = Keep(
-        raw=settings.raw_days,
-        minutes=settings.minute_days,
-        hours=settings.hour_days,
-        alarms=settings.alarm_days,
-    )
-    tasks.start("retention", keep_short(database, keep, clock=now_us))
+    tasks.start("retention", parts.forgetting.run())
     tasks.start("indexes", keep_indexed(database, clock=now_us))
     tasks.start("edits", notice_edits(database, parts.registration, parts.identities, spine))
     if (interval_s := watchdog_interval_s()) is not None:

@@ -1,7 +1,8 @@
-"""What is done beside the stream of readings: roll-ups, forgetting, indexes, noticing edits.
+"""What is done beside the stream of readings: roll-ups, indexes, noticing edits.
 
 Each is a task of its own that goes on after the database was away; none of them holds up the
-spine or another: a full disk lets no index be made, and is just when forgetting must go on.
+spine or another: a full disk lets no index be made, and is just when forgetting
+(`service.forgetting`) must go on.
 """
 
 from __future__ import annotations
@@ -12,20 +13,17 @@ from typing import Final
 
 import structlog
 
-from domain.readings import MICROSECONDS
 from service.identities import Identities
 from service.registration import Registration
 from service.spine import Spine
 from store.audit import list_audit
 from store.database import Database, DatabaseUnavailable
 from store.journal import JournalUnavailable
-from store.retention import Keep, forget_old, index_closed
+from store.retention import index_closed
 from store.rollups import roll
 
 ROLL_EVERY_S: Final = 5.0
-FORGET_EVERY_S: Final = 3600.0
-REFUSED_S: Final = 86_400
-"""A clock so far ahead of what is believed is told: nothing is forgotten by it."""
+INDEX_EVERY_S: Final = 3600.0
 LOOK_EVERY_S: Final = 1.0
 
 log = structlog.get_logger(__name__)
@@ -39,27 +37,7 @@ async def keep_rolled(database: Database, *, clock: Callable[[], int]) -> None:
         while more:
             more = (await roll(database, now=clock())).more
 
-    await _again_and_again("rollups", once, every_s=ROLL_EVERY_S)
-
-
-async def keep_short(database: Database, keep: Keep, *, clock: Callable[[], int]) -> None:
-    """Task: forget what is past its time, from an hour after the start: by then a clock is set."""
-    refused = False
-
-    async def once() -> None:
-        nonlocal refused
-        now = clock()
-        forgotten = await forget_old(database, keep, now=now)
-        if forgotten.tables or forgotten.rows:
-            log.info("store.forgotten", tables=len(forgotten.tables), rows=forgotten.rows)
-        ahead_s = 0 if forgotten.by is None else (now - forgotten.by) // MICROSECONDS
-        if ahead_s > REFUSED_S and not refused:
-            # Or the service was down for long: then it catches up in as much time again.
-            log.error("retention.clock_refused", clock_ahead_s=ahead_s)
-        refused = ahead_s > REFUSED_S
-
-    await asyncio.sleep(FORGET_EVERY_S)
-    await _again_and_again("retention", once, every_s=FORGET_EVERY_S)
+    await again_and_again("rollups", once, every_s=ROLL_EVERY_S)
 
 
 async def keep_indexed(database: Database, *, clock: Callable[[], int]) -> None:
@@ -68,7 +46,7 @@ async def keep_indexed(database: Database, *, clock: Callable[[], int]) -> None:
     async def once() -> None:
         await index_closed(database, now=clock())
 
-    await _again_and_again("indexes", once, every_s=FORGET_EVERY_S)
+    await again_and_again("indexes", once, every_s=INDEX_EVERY_S)
 
 
 async def notice_edits(
@@ -89,12 +67,13 @@ async def notice_edits(
             await registration.refresh(spine)
             seen = id_
 
-    await _again_and_again("edits", once, every_s=LOOK_EVERY_S)
+    await again_and_again("edits", once, every_s=LOOK_EVERY_S)
 
 
-async def _again_and_again(
+async def again_and_again(
     name: str, once: Callable[[], Awaitable[None]], *, every_s: float
 ) -> None:
+    """Task: do it for ever, whatever becomes of it; trouble is told when it begins or changes."""
     trouble: str | None = None
     while True:
         try:

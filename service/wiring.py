@@ -19,6 +19,7 @@ from service.brokers import BrokerAccess
 from service.clock import now_us
 from service.feed import Feed
 from service.figures import Figures
+from service.forgetting import Forgetting, keep_of
 from service.foundation import Foundation, lay_foundation, load_registers
 from service.health import Health
 from service.history import history_of
@@ -51,6 +52,7 @@ class Parts:
     storer: Storer
     ingest: Ingest
     refused: RefusedKeeper
+    forgetting: Forgetting
     health: Health
     live: LiveEngine
     server: HttpServer
@@ -108,12 +110,14 @@ async def wire(
         clock=now_us,
         gateways=registration.gateways,
     )
+    forgetting = Forgetting(ground.database, keep_of(settings), clock=now_us)
     health = Health(
         figures=figures,
         spine=spine,
         storer=storer,
         ingest=ingest,
         standby=ground.standby,
+        forgetting=forgetting,
         clock=now_us,
     )
     live = LiveEngine(
@@ -136,6 +140,7 @@ async def wire(
         storer=storer,
         ingest=ingest,
         refused=refused,
+        forgetting=forgetting,
         health=health,
         live=live,
         server=http_server(app, trusted_proxies=trusted_proxies(settings.http_trusted_proxies)),

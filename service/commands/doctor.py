@@ -13,7 +13,9 @@ from rich.markup import escape
 from service import control
 from service.brokers import BrokerAccess, WrongBrokerUrl, foreign_broker
 from service.commands.base import DataDir, app, fail, settings
-from service.examination import Finding, look
+from service.examination import look
+from service.findings import Finding
+from service.forgetting import keep_of
 from service.settings import Settings
 
 MARKS = {
@@ -45,6 +47,7 @@ def doctor_command(data_dir: DataDir = None) -> None:
             data_dir=chosen.data_dir,
             database_url=database_url,
             broker=broker,
+            keep=keep_of(chosen),
         ):
             console.print(MARKS[finding.state], escape(finding.text(locale)))
             found.append(finding)

@@ -13,9 +13,17 @@ from importlib import resources
 from pathlib import Path
 
 from service import control
+from service.clock import now_us
+from service.database_examination import examine_database
 from service.demo import access_to
-from service.examination import Finding, look
+from service.examination import look
+from service.findings import Finding
+from store.database import Database
+from store.partitions import DAY_US
+from store.recovery import open_epoch
+from store.retention import Keep
 from tests.service.test_broker_examination import Lawless, data_dir
+from tests.store.conftest import Server
 
 __all__ = ["data_dir"]
 NOBODY = "postgresql://vedette@127.0.0.1:1/vedette"
@@ -28,7 +36,7 @@ def findings(place: Path, broker: Lawless) -> dict[str, Finding]:
             return {
                 finding.code: finding
                 async for finding in look(
-                    data_dir=place, database_url=NOBODY, broker=access_to(broker)
+                    data_dir=place, database_url=NOBODY, broker=access_to(broker), keep=Keep()
                 )
             }
 
@@ -88,7 +96,29 @@ def test_every_finding_has_its_texts_in_both_languages() -> None:
     package = resources.files("service")
     texts = tomllib.loads(package.joinpath("findings.toml").read_text("utf-8"))
     assert all(text.keys() == {"zh-CN", "en"} for text in texts.values())
-    source = package.joinpath("examination.py").read_text("utf-8")
+    source = "".join(
+        package.joinpath(name).read_text("utf-8")
+        for name in ("examination.py", "database_examination.py")
+    )
     named = set(re.findall(r'Finding\(\s*"(\w+)"', source))
     assert len(named) > 25
     assert named <= texts.keys()
+
+
+def test_a_clock_that_retention_does_not_believe_is_told(server: Server) -> None:
+    async def examined(dsn: str) -> dict[str, Finding]:
+        return {each.code: each async for each in examine_database(dsn, Keep())}
+
+    async def run() -> None:
+        dsn = await server.make(migrated=True)
+        assert "retention_believes" in await examined(dsn)  # nothing was ever stored
+        database = await Database.connect(dsn)
+        await open_epoch(database, "journal", first_position=1, now=now_us() - 9 * DAY_US)
+        await database.close()
+        found = (await examined(dsn))["retention_disbelieves"]
+        await server.drop(dsn)
+        assert found.state == "warn"
+        assert "8.9 days ahead" in found.text("en")
+        assert "8.9 天" in found.text("zh-CN")
+
+    asyncio.run(run())

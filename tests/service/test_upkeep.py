@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from structlog.testing import capture_logs
 
-from service import upkeep
-from service.upkeep import keep_indexed, keep_short
+from service import forgetting
+from service.forgetting import Forgetting, clock_refused_s
+from service.upkeep import keep_indexed
 from store.database import Database
 from store.retention import Keep
 from store.writer import commit, open_epoch
@@ -34,7 +35,7 @@ async def until(claim: Callable[[], Awaitable[bool]], *, within_s: float = 20.0)
 def test_forgetting_goes_on_where_no_index_can_be_made(
     scene: Scene[None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "FORGET_EVERY_S", 0.05)
+    monkeypatch.setattr(forgetting, "FORGET_EVERY_S", 0.05)
 
     async def act(database: Database) -> None:
         await open_epoch(database, JOURNAL, first_position=START, now=T0)
@@ -48,7 +49,7 @@ def test_forgetting_goes_on_where_no_index_can_be_made(
                 # As on a full disk, none of the indexes can be made.
                 await connection.execute(f"CREATE TABLE {name['name']}_sensor ()")
         tasks = [
-            asyncio.create_task(keep_short(database, Keep(), clock=lambda: T0)),
+            asyncio.create_task(Forgetting(database, Keep(), clock=lambda: T0).run()),
             asyncio.create_task(keep_indexed(database, clock=lambda: T0)),
         ]
 
@@ -67,7 +68,7 @@ def test_forgetting_goes_on_where_no_index_can_be_made(
 def test_a_clock_that_is_not_believed_is_told_once(
     scene: Scene[None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "FORGET_EVERY_S", 0.05)
+    monkeypatch.setattr(forgetting, "FORGET_EVERY_S", 0.05)
     asked = 0
 
     def ten_years_ahead() -> int:
@@ -79,13 +80,18 @@ def test_a_clock_that_is_not_believed_is_told_once(
         await open_epoch(database, JOURNAL, first_position=START, now=T0)
         await commit(database, stretch(0, readings((7, 0, 1.0))))
         with capture_logs() as told:
-            task = asyncio.create_task(keep_short(database, Keep(), clock=ten_years_ahead))
+            forgets = Forgetting(database, Keep(), clock=ten_years_ahead)
+            task = asyncio.create_task(forgets.run())
             async with asyncio.timeout(20):
                 while asked < 4:
                     await asyncio.sleep(0.01)
             task.cancel()
             await asyncio.wait([task])
         assert [line["event"] for line in told] == ["retention.clock_refused"]
+        assert forgets.clock_ahead_s is not None
+        assert forgets.clock_ahead_s > 3649 * 86_400
+        assert await clock_refused_s(database, Keep(), now=ten_years_ahead()) is not None
+        assert await clock_refused_s(database, Keep(), now=T0 + DAY // 2) is None
         assert await readings_kept(database) == 1
 
     scene(act)
@@ -104,7 +110,7 @@ def test_nothing_is_forgotten_in_the_first_hour(
 
     async def act(database: Database) -> None:
         monkeypatch.setattr("asyncio.sleep", sleep)
-        task = asyncio.create_task(keep_short(database, Keep(), clock=time.time_ns))
+        task = asyncio.create_task(Forgetting(database, Keep(), clock=time.time_ns).run())
         async with asyncio.timeout(10):
             await began.wait()
         assert slept == [3600.0]
