@@ -20,7 +20,6 @@ WAITING: Final = 40
 """Verifications that may wait: about two seconds of them, more people than a shift has."""
 
 _hasher: Final = PasswordHasher()
-_stranger: Final = _hasher.hash("nobody's password")
 
 
 def hash_password(password: str) -> str:
@@ -33,6 +32,7 @@ class PasswordCheck:
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._stranger = hash_password("nobody's password")
         self._taken = 0
 
     @property
@@ -48,7 +48,7 @@ class PasswordCheck:
         self._taken += 1
         try:
             async with self._turns:
-                fits = await asyncio.to_thread(_fits, kept or _stranger, password)
+                fits = await asyncio.to_thread(_fits, kept or self._stranger, password)
         finally:
             self._taken -= 1
         return fits and kept is not None
