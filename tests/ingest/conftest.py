@@ -40,8 +40,17 @@ class ShippedMosquitto(MosquittoBroker):
         write_private(self.directory / name, text, self.account)
 
 
+class HastyNats(NatsBroker):
+    """nats-server that sends again what is unacknowledged for two seconds instead of five.
+
+    What the tests claim does not hang on the number, and many of them wait for it.
+    """
+
+    redelivery_s = 2.0
+
+
 KINDS: dict[str, type[NatsBroker | MosquittoBroker]] = {
-    "nats": NatsBroker,
+    "nats": HastyNats,
     "mosquitto": ShippedMosquitto,
 }
 
