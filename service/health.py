@@ -12,6 +12,7 @@ from typing import Any, Final
 from api.answers import rfc3339_or_none
 from domain.readings import MICROSECONDS
 from ingest import Ingest
+from service.fault_texts import fault_texts
 from service.figures import Figures
 from service.forgetting import Forgetting
 from service.spine import Spine
@@ -52,6 +53,8 @@ class Health:
     def frame(self) -> dict[str, Any]:
         """The stream's health frame, once a second."""
         session, losses, figures = self._ingest.session, self._storer.losses, self.figures
+        faults, journal_fault = self._ingest.faults, self._spine.fault
+        standby_faults = dict(self._standby.faults)  # threads write there
         return {
             "store": {
                 "available": self._storer.fault is None,
@@ -62,16 +65,21 @@ class Health:
             "broker": {
                 "connected": session is not None and session.ready.is_set(),
                 "listening": self._ingest.listening,
-                "faults": self._ingest.faults,
+                "faults": faults,
+                "fault_texts": [fault_texts(fault) for fault in faults],
             },
             "journal": {
                 "lag_readings": figures.lag_readings(),
                 "free_mib": figures.free_mib,
-                "fault": self._spine.fault,
+                "fault": journal_fault,
+                "fault_text": None if journal_fault is None else fault_texts(journal_fault),
                 "holes": losses.holes,
                 "newest_hole_at": rfc3339_or_none(losses.newest_hole_at),
             },
-            "standby": {"faults": dict(self._standby.faults)},
+            "standby": {
+                "faults": standby_faults,
+                "fault_texts": {name: fault_texts(why) for name, why in standby_faults.items()},
+            },
             "retention": {"clock_ahead_s": self._forgetting.clock_ahead_s},
             "turning": self.turning(),
             "readings_per_s": round(figures.readings_per_s(), 1),
