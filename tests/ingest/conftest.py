@@ -43,14 +43,14 @@ class ShippedMosquitto(MosquittoBroker):
 class HastyNats(NatsBroker):
     """nats-server that sends again what is unacknowledged for two seconds instead of five.
 
-    What the tests claim does not hang on the number, and many of them wait for it.
+    What most tests claim does not hang on the number, and many of them wait for it.
     """
 
     redelivery_s = 2.0
 
 
 KINDS: dict[str, type[NatsBroker | MosquittoBroker]] = {
-    "nats": HastyNats,
+    "nats": NatsBroker,
     "mosquitto": ShippedMosquitto,
 }
 
@@ -66,4 +66,10 @@ def data_dir() -> Iterator[Path]:
 @pytest.fixture(params=sorted(KINDS))
 def broker(request: pytest.FixtureRequest, data_dir: Path) -> Broker:
     """A broker that has not been started yet."""
+    return (KINDS | {"nats": HastyNats})[request.param](data_dir, port=0)
+
+
+@pytest.fixture(params=sorted(KINDS))
+def shipped_broker(request: pytest.FixtureRequest, data_dir: Path) -> Broker:
+    """The same with the patience it has in service."""
     return KINDS[request.param](data_dir, port=0)

@@ -78,8 +78,9 @@ async def kill_now_and_then(
 
 @pytest.mark.timeout(120)
 def test_no_kill_of_the_consumer_loses_or_reorders_what_was_acknowledged(
-    broker: Broker, data_dir: Path
+    shipped_broker: Broker, data_dir: Path
 ) -> None:
+    broker = shipped_broker
     path = data_dir / "journal.db"
     acknowledged: dict[str, list[int]] = {name: [] for name in GATEWAYS}
 
