@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import structlog
-from fastapi import FastAPI
 
 from alerting import Fold
 from api.app import create_app, end_streams
@@ -129,7 +128,7 @@ async def wire(
         broker=broker.admin,
         health=health,
     )
-    app = _app(live, ground.database, identities, metrics, settings)
+    server, end = _server(live, ground.database, identities, metrics, settings)
     return Parts(
         listener=listener,
         database=ground.database,
@@ -143,8 +142,8 @@ async def wire(
         forgetting=forgetting,
         health=health,
         live=live,
-        server=http_server(app, trusted_proxies=trusted_proxies(settings.http_trusted_proxies)),
-        end_streams=lambda: end_streams(app),
+        server=server,
+        end_streams=end,
     )
 
 
@@ -190,14 +189,15 @@ def _ingest(
     return ingest
 
 
-def _app(
+def _server(
     live: LiveEngine,
     database: Database,
     identities: Identities,
     metrics: Metrics,
     settings: Settings,
-) -> FastAPI:
-    return create_app(
+) -> tuple[HttpServer, Callable[[], None]]:
+    """The HTTP server, and what ends its live streams."""
+    app = create_app(
         live=live,
         database=database,
         accounts=identities.directory,
@@ -207,3 +207,5 @@ def _app(
         secure_cookie=settings.http_secure_cookie,
         session_us=round(settings.session_hours * 3_600_000_000),
     )
+    proxies = trusted_proxies(settings.http_trusted_proxies)
+    return http_server(app, trusted_proxies=proxies), lambda: end_streams(app)
