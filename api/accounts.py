@@ -7,6 +7,7 @@ session ends with the password it was made by.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from store.accounts import (
@@ -56,6 +57,11 @@ class Directory:
         self._accounts = accounts
         for key in self._made.keys() & accounts.sessions.keys():
             del self._made[key]
+
+    @property
+    def users(self) -> Mapping[str, User]:
+        """Every account by name, disabled ones included; another object after each change."""
+        return self._accounts.users
 
     def user(self, name: str) -> User | None:
         """An account that may be used."""

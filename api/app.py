@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from api import docs_page, openapi, problems
+from api.absences import Absences
 from api.accounts import Directory
 from api.alarm_views import AlarmViews
 from api.edge import Edge
@@ -82,6 +83,7 @@ def create_app(  # noqa: PLR0913 - the parts of one process, each named
         static: directory of the built web interface.
     """
     views = AlarmViews(lambda: live.stored_position)
+    recent = Recent(live)
     edge = Edge(
         live=live,
         database=database,
@@ -94,8 +96,8 @@ def create_app(  # noqa: PLR0913 - the parts of one process, each named
         lockout=Lockout(clock),
         views=views,
         situations=Situations(live, clock),
-        streams=Streams(live, views, clock),
-        recent=Recent(live),
+        streams=Streams(live, views, Absences(live, accounts, recent), clock),
+        recent=recent,
     )
 
     # Without an address of FastAPI's own document there are no pages of its own either.

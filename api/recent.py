@@ -22,6 +22,8 @@ class Recent:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._events: deque[Event] = deque(maxlen=KEPT)
+        self.newest_id = (0, 0)
+        """(position, ordinal) of the newest change that came by; (0, 0) before any."""
 
     async def run(self) -> None:
         """Task: keep what comes by, for ever."""
@@ -30,6 +32,7 @@ class Recent:
                 self._events.clear()
             else:
                 self._events.append(event)
+                self.newest_id = event.position, event.ordinal
 
     def of(self, alarm: str) -> list[Event]:
         """What is kept of one alarm, oldest first."""

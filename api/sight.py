@@ -16,10 +16,8 @@ from store.scope import Scope
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sight:
-    """What a scope saw of a registry; `gateways` are numbers, None for every one there is."""
+    """What a scope sees at a time: numbers of gateways, None for every one there is."""
 
-    registry: Registry
-    scope: Scope
     gateways: frozenset[int] | None
 
 
@@ -38,7 +36,7 @@ class Sights:
             self._registry, self._known = registry, {}
         sight = self._known.get(scope)
         if sight is None:
-            sight = self._known[scope] = Sight(registry, scope, _gateways(registry, scope))
+            sight = self._known[scope] = Sight(_gateways(registry, scope))
         return sight
 
     def must_start_over(self, before: Sight, now: Sight) -> bool:

@@ -51,13 +51,14 @@ async def stream(
         raise Problem("too_many_streams", count=PER_USER)
     wanted = _wanted(latest)
     after, unknown = _place(last_event_id)
+    start_over = unknown or not (after is None or streams.may_go_on(ask.user.name, after))
 
     def scope() -> Scope | None:
         return _scope_now(ask)
 
     screen = Screen(ask.user.name, wanted, scope, Mailbox())
-    alarms = streams.alarms(scope, after)
-    if unknown:
+    alarms = streams.alarms(scope, None if start_over else after)
+    if start_over:
         await screen.mailbox.put_alarm(RESET)
     streams.open(screen)
     return EventStream(screen.mailbox, alarms, on_end=lambda: streams.close(screen))

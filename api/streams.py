@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from api.absences import Absences
 from api.alarm_views import AlarmView, AlarmViews
 from api.answers import Time, encode, rfc3339
 from api.own_health import OwnHealth
@@ -60,9 +61,12 @@ class Screen:
 class Streams:
     """One per process; `run` is a task of the application's life."""
 
-    def __init__(self, live: Live, views: AlarmViews, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, live: Live, views: AlarmViews, absences: Absences, clock: Callable[[], int]
+    ) -> None:
         self._live = live
         self._views = views
+        self._absences = absences
         self._clock = clock
         self._own_health = OwnHealth(live, clock)
         self._sights = Sights(live)
@@ -106,6 +110,10 @@ class Streams:
             screen.mailbox.close()
 
     # Alarm events.
+
+    def may_go_on(self, user: str, after: tuple[int, int]) -> bool:
+        """Whether a screen of a user may resume from an id, or must start over."""
+        return self._absences.may_go_on(user, after)
 
     def alarms(
         self, scope: Callable[[], Scope | None], after: tuple[int, int] | None
@@ -152,6 +160,7 @@ class Streams:
         """Task: push newest values four times a second and health each second, for ever."""
         turn = 0
         while True:
+            self._absences.look()
             await asyncio.sleep(LATEST_S)
             turn += 1
             self._push_resets()

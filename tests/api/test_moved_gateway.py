@@ -43,6 +43,14 @@ async def moved(house: House, gateway: str, site: str) -> None:
         assert answer.status_code == 200, answer.text
 
 
+async def given_scope(house: House, name: str, kind: str, node: str | None) -> None:
+    user = house.directory.user(name)
+    assert user is not None
+    changed = msgspec.structs.replace(user, scope_kind=kind, scope_id=node)
+    await update_user(house.database, changed, actor=Actor("test", now_us()))
+    house.directory.replace(await load_accounts(house.database, now=now_us()))
+
+
 async def open_on(screen: httpx.AsyncClient) -> list[str]:
     items = (await screen.get("alarms", params={"state": "open"})).json()["items"]
     return [item["gateway"]["id"] for item in items]
@@ -88,12 +96,52 @@ def test_a_user_whose_scope_changes_starts_over(visit: Visit) -> None:
         async with AsyncExitStack() as stack:
             _, screen = await watching(stack, house, "bob")
             for kind, node in (("all", None), ("site", "beta-1")):
-                bob = house.directory.user("bob")
-                assert bob is not None
-                changed = msgspec.structs.replace(bob, scope_kind=kind, scope_id=node)
-                await update_user(house.database, changed, actor=Actor("test", now_us()))
-                house.directory.replace(await load_accounts(house.database, now=now_us()))
+                await given_scope(house, "bob", kind, node)
                 await next_of(screen, "reset")
                 await hears_nothing(screen)
+
+    visit(act)
+
+
+async def first_told(screen: httpx.AsyncClient, *, after: str) -> str:
+    """What a screen that comes back with the id it saw last is sent first: alarm or reset."""
+    stream = events(screen, after=after)
+    try:
+        async with asyncio.timeout(5):
+            async for event in stream:
+                if event.event in {"alarm", "reset"}:
+                    return event.event
+    finally:
+        await stream.aclose()  # type: ignore[attr-defined]
+    raise AssertionError("the stream ended")
+
+
+def test_a_screen_that_was_away_during_a_move_starts_over_when_it_comes_back(visit: Visit) -> None:
+    async def act(house: House) -> None:
+        async with (
+            house.signed_in("alice") as alice,
+            house.signed_in("bob") as bob,
+            house.signed_in("olga") as olga,
+        ):
+            await house.reading("gw-a", 61.5)
+            await house.reading("gw-b", 61.5)
+            items = (await olga.get("alarms", params={"state": "open"})).json()["items"]
+            alarms = {item["gateway"]["id"]: item["id"] for item in items}
+            for alarm in alarms.values():  # so that each screen has missed something
+                await olga.post(f"alarms/{alarm}/acknowledge")
+            assert await first_told(alice, after=alarms["gw-a"]) == "alarm"
+            assert await first_told(bob, after=alarms["gw-b"]) == "alarm"
+
+            await moved(house, "gw-a", "beta-1")
+            assert await first_told(alice, after=alarms["gw-a"]) == "reset"
+            assert await first_told(bob, after=alarms["gw-b"]) == "reset"
+            assert await first_told(olga, after=alarms["gw-a"]) == "alarm"
+
+            path = f"alarms/{alarms['gw-b']}/comment"
+            since = [(await olga.post(path, json={"note": "?"})).json()["updated"] for _ in "12"]
+            assert await first_told(bob, after=since[0]) == "alarm"
+
+            await given_scope(house, "bob", "all", None)
+            assert await first_told(bob, after=since[0]) == "reset"
 
     visit(act)
