@@ -10,7 +10,7 @@ import structlog
 
 from ingest import Quarantined
 from store import quarantine
-from store.database import Database, DatabaseUnavailable
+from store.database import Database, DatabaseUnavailable, refusals
 
 BOUND: Final = 5_000
 """Refused messages that wait for the database; older ones give way and are counted."""
@@ -36,6 +36,9 @@ class RefusedKeeper:
     def __init__(self) -> None:
         self._waiting: deque[Quarantined] = deque()
         self._wake = asyncio.Event()
+        self._done = asyncio.Event()
+        self._done.set()
+        self._told = 0
         self.dropped = 0
         self.waiting_bytes = 0
 
@@ -45,6 +48,7 @@ class RefusedKeeper:
         while len(self._waiting) > BOUND or self.waiting_bytes > MOST_BYTES:
             self._take_oldest()
             self.dropped += 1
+        self._done.clear()
         self._wake.set()
 
     async def run(self, database: Database) -> None:
@@ -58,6 +62,17 @@ class RefusedKeeper:
                 while self._waiting and len(rows) < GROUP:
                     rows += _rows(self._take_oldest())
                 await _keep(database, rows)
+            self._done.set()
+            self._tell_of_dropped()
+
+    async def drained(self) -> None:
+        """At a stop: wait until the database has all that was offered."""
+        await self._done.wait()
+
+    def _tell_of_dropped(self) -> None:
+        if self.dropped > self._told:
+            log.warning("quarantine.dropped", messages=self.dropped - self._told)
+            self._told = self.dropped
 
     def _take_oldest(self) -> Quarantined:
         oldest = self._waiting.popleft()
@@ -66,11 +81,16 @@ class RefusedKeeper:
 
 
 async def _keep(database: Database, rows: list[quarantine.Quarantined]) -> None:
+    """Offer rows until the database takes them; a refusal of its must not end the judging."""
+    trouble: str | None = None
     while True:
         try:
-            await quarantine.add_quarantined(database, rows)
+            with refusals():
+                await quarantine.add_quarantined(database, rows)
         except DatabaseUnavailable as error:
-            log.debug("quarantine.waiting", reason=str(error))
+            if trouble is None:
+                log.warning("quarantine.waiting", reason=str(error))
+            trouble = str(error)
             await asyncio.sleep(PAUSE_S)
         else:
             return

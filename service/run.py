@@ -226,14 +226,20 @@ def _announce(url: str, parts: Parts, broker: BrokerAccess, settings: Settings) 
 
 
 async def _drain(parts: Parts, tasks: _Tasks) -> None:
-    """Stop taking, then let what was taken be folded and stored."""
+    """Stop taking, then let what was taken be folded and stored.
+
+    Whoever appends is ended first: an entry that comes behind the last checkpoint would be judged
+    again by the next version.
+    """
     log.info("service.stopping")
     parts.end_streams()
     parts.server.should_exit = True
-    tasks.cancel("ingest", "tick")
+    await tasks.ended("http", within_s=2 * GRACE_S)  # who waits for an answer gets it
+    tasks.cancel("ingest", "tick", "edits")
     try:
         async with asyncio.timeout(DRAIN_S):
+            await parts.spine.settled()
             await parts.storer.drained()
+            await parts.refused.drained()
     except TimeoutError:
         log.warning("service.undrained", lag_readings=parts.health.figures.lag_readings())
-    await tasks.ended("http", within_s=2 * GRACE_S)

@@ -60,6 +60,7 @@ class Spine:
 
     Attributes:
         fold: the live fold; read by screens, written here only.
+        waiting: entries appended, and neither folded nor refused by the journal yet.
         progress: what has been folded, to compare with what is stored.
         fault: why the journal cannot keep anything now, or None.
     """
@@ -86,6 +87,9 @@ class Spine:
         self.progress = Progress()
         self._inbox: asyncio.Queue[_Waiting] = asyncio.Queue(INBOX)
         self._durable: asyncio.Queue[tuple[int, _Waiting]] = asyncio.Queue(INBOX + GROUP)
+        self.waiting = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self.fault: str | None = None
 
     async def append_batch(self, batch: ReadingBatch) -> None:
@@ -125,13 +129,26 @@ class Spine:
         loop = asyncio.get_running_loop()
         folded = loop.create_future() if want_outcome else None
         waiting = _Waiting(entry, loop.create_future(), folded, received)
-        await self._inbox.put(waiting)
+        self._begun(1)
+        try:
+            await self._inbox.put(waiting)
+        except asyncio.CancelledError:
+            self._ended(1)
+            raise
         return waiting
 
-    @property
-    def waiting(self) -> int:
-        """Entries appended but not folded yet."""
-        return self._inbox.qsize() + self._durable.qsize()
+    async def settled(self) -> None:
+        """Wait until all that was appended is folded, or refused by the journal."""
+        await self._quiet.wait()
+
+    def _begun(self, entries: int) -> None:
+        self.waiting += entries
+        self._quiet.clear()
+
+    def _ended(self, entries: int) -> None:
+        self.waiting -= entries
+        if not self.waiting:
+            self._quiet.set()
 
     async def write_journal(self) -> None:
         """Task: make waiting entries durable, in groups, for ever."""
@@ -168,6 +185,7 @@ class Spine:
             for position, entry in entries:
                 log.warning("journal.kept_unanswered", position=position)
                 durable = asyncio.get_running_loop().create_future()
+                self._begun(1)
                 await self._durable.put((position, _Waiting(entry, durable, None, None)))
             begin = entries[-1][0] + 1
 
@@ -186,6 +204,7 @@ class Spine:
                 if future is not None and not future.done():
                     future.set_exception(JournalUnavailable(str(error)))
                     future.exception()  # a caller that has gone away is no news
+        self._ended(len(group))
 
     async def fold_entries(self) -> None:
         """Task: fold durable entries, one by one, for ever."""
@@ -202,6 +221,7 @@ class Spine:
             self._sink.offer(position, waiting.entry, outcome)
             if waiting.folded is not None and not waiting.folded.done():
                 waiting.folded.set_result(outcome)
+            self._ended(1)
 
     def _fold_one(self, position: int, entry: Entry) -> Outcome:
         outcome = self.fold.apply(position, entry)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from structlog.testing import capture_logs
+
 from domain.wire import MAX_ERRORS, Cause, Rejection
 from ingest import Quarantined
 from service.refused import BOUND, GROUP, MOST_BYTES, RefusedKeeper
@@ -86,5 +88,46 @@ def test_what_is_offered_while_rows_are_written_is_kept_or_counted(scene: Scene[
         assert keeper.dropped == 50
         assert keeper.waiting_bytes == 0
         running.cancel()
+
+    scene(act)
+
+
+def test_a_database_that_refuses_them_ends_nothing_and_gets_them_later(
+    scene: Scene[None],
+) -> None:
+    async def act(database: Database) -> None:
+        keeper = RefusedKeeper()
+        async with database.connection() as connection:
+            await connection.execute("ALTER TABLE quarantine RENAME TO elsewhere")
+        running = asyncio.ensure_future(keeper.run(database))
+        with capture_logs() as told:
+            keeper.offer(refused())
+            async with asyncio.timeout(10):
+                while not told:
+                    await asyncio.sleep(0.01)
+        assert [(line["event"], line["log_level"]) for line in told] == [
+            ("quarantine.waiting", "warning")
+        ]
+        async with database.connection() as connection:
+            await connection.execute("ALTER TABLE elsewhere RENAME TO quarantine")
+        await until_stored(database, 1)
+        assert not running.done()
+        running.cancel()
+
+    scene(act)
+
+
+def test_a_stop_waits_for_what_is_in_hand(scene: Scene[None]) -> None:
+    async def act(database: Database) -> None:
+        keeper = RefusedKeeper()
+        for _ in range(3):
+            keeper.offer(refused())
+        running = asyncio.ensure_future(keeper.run(database))
+        async with asyncio.timeout(10):
+            await keeper.drained()
+        running.cancel()
+        assert await stored(database) == 3
+        async with asyncio.timeout(1):
+            await keeper.drained()  # nothing is there to wait for
 
     scene(act)

@@ -37,6 +37,26 @@ def test_what_is_appended_together_is_durable_and_folded_in_one_order(
     scene(act)
 
 
+def test_it_is_settled_when_all_that_was_appended_is_folded(
+    scene: Scene[None], tmp_path: Path
+) -> None:
+    async def act(database: Database) -> None:
+        async with staged(database, tmp_path) as stage:
+            entries = [tick_entry(1_790_000_000 + n) for n in range(200)]
+            appending = asyncio.gather(*(stage.spine.append(entry) for entry in entries))
+            await asyncio.sleep(0)  # they have begun, and more than fit into the inbox
+            await stage.spine.settled()
+            assert stage.spine.fold.position == stage.journal.last
+            assert len(await appending) == 200
+            await stage.journal.close()
+            refused = asyncio.gather(stage.spine.append(tick_entry()), return_exceptions=True)
+            await asyncio.sleep(0)
+            await stage.spine.settled()  # what the journal refuses is not waited for
+            assert isinstance((await refused)[0], JournalUnavailable)
+
+    scene(act)
+
+
 def test_the_live_fold_is_what_the_journal_folds_to(scene: Scene[None], tmp_path: Path) -> None:
     async def act(database: Database) -> None:
         async with staged(database, tmp_path, keep_journal=True) as stage:
