@@ -132,7 +132,12 @@ class Settings(BaseSettings):
         le=600,
         description="Time between checkpoints (s): how much is judged again after a crash.",
     )
-    raw_days: int = Field(default=90, ge=30, description="Retention of raw readings (days).")
+    raw_days: int | None = Field(
+        default=None,
+        ge=30,
+        description="Retention of raw readings (days). Default 90, or 400 where TimescaleDB "
+        "compresses them.",
+    )
     minute_days: int = Field(default=730, ge=30, description="Retention of 1-minute values (days).")
     hour_days: int = Field(default=3650, ge=30, description="Retention of 1-hour values (days).")
     alarm_days: int = Field(

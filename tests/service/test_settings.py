@@ -45,7 +45,7 @@ def test_the_file_and_what_tests_are_told_are_no_settings(
 ) -> None:
     monkeypatch.setenv("VEDETTE_TEST_LONG", "1")
     monkeypatch.setenv("VEDETTE_CONFIG", "")
-    assert Settings.read().raw_days == 90
+    assert Settings.read().raw_days is None  # the store knows: 90, or 400 where compressed
 
 
 def test_a_settings_file_that_is_not_there_is_not_passed_over(
