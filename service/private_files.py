@@ -23,3 +23,8 @@ def replace_private(path: Path, content: bytes, *, owner: tuple[int, int] | None
         file.flush()
         os.fsync(descriptor)
     part.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)  # else a power cut may bring the old name back
+    finally:
+        os.close(directory)

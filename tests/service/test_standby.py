@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -74,6 +75,23 @@ def test_a_file_half_written_at_a_kill_leaves_the_old_one(standby: Standby, tmp_
     assert standby.load_registry() == b"old"
     standby.save_registry(b"new")
     assert standby.load_registry() == b"new"
+
+
+def test_the_new_file_is_on_disk_under_its_name_when_saving_returns(
+    standby: Standby, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal is trimmed on its strength: a power cut must not bring the old name back."""
+    path = tmp_path / "standby" / "registry"
+    synced: list[tuple[bool, bool]] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), path.exists()))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    standby.save_registry(b"registry")
+    assert synced == [(False, False), (True, True)]
 
 
 def test_a_newer_format_is_named_with_what_to_do(standby: Standby, tmp_path: Path) -> None:
