@@ -17,7 +17,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from domain.assets import ID_PATTERN
-from service.embedded.passwords import matches, new_password
+from service.embedded.passwords import new_password
 from service.embedded.place import write_private
 from service.embedded.server import Server, ServerFailed
 
@@ -140,11 +140,6 @@ class Broker(Server):
     async def remove_gateway(self, gateway: str) -> None:
         """Take a gateway's password away; its connection is cut."""
         await self._change({key: value for key, value in self._hashes.items() if key != gateway})
-
-    def check_password(self, gateway: str, password: str) -> bool:
-        """Whether this is the gateway's password (for telemetry over HTTP)."""
-        hashed = self._hashes.get(gateway)
-        return hashed is not None and matches(password, hashed)
 
     async def _change(self, hashes: Mapping[str, str]) -> None:
         """Keep the new set and put it in force; changes made meanwhile go in one step."""

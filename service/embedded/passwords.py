@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import secrets
 from typing import Final
 
@@ -37,18 +36,6 @@ def pbkdf2_hash(password: str) -> str:
     return "$".join(
         ("", "7", str(_PBKDF2_ITERATIONS), _base64(salt), _base64(digest)),
     )
-
-
-def matches(password: str, hashed: str) -> bool:
-    """Whether `hashed`, in either form, was made from the password. Takes about a millisecond."""
-    if not hashed.startswith("$7$"):
-        try:
-            return bcrypt.checkpw(password.encode(), hashed.encode())
-        except ValueError:  # bcrypt takes at most 72 bytes, so this was never one of ours
-            return False
-    _, _, iterations, salt, digest = hashed.split("$")
-    made = _pbkdf2(password, base64.b64decode(salt), int(iterations))
-    return hmac.compare_digest(made, base64.b64decode(digest))
 
 
 def _pbkdf2(password: str, salt: bytes, iterations: int) -> bytes:

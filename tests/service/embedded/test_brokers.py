@@ -87,14 +87,12 @@ def test_an_added_gateway_logs_in_at_once_and_a_removed_one_never_again(
         await broker.admit_gateways()
         password = await broker.add_gateway("gw1")
         assert await can_log_in(broker, "gw1", password)
-        assert broker.check_password("gw1", password)
-        assert not broker.check_password("gw1", "wrong")
+        assert not await can_log_in(broker, "gw1", password + "x")
         renewed = await broker.add_gateway("gw1")
         assert not await can_log_in(broker, "gw1", password)
         assert await can_log_in(broker, "gw1", renewed)
         await broker.remove_gateway("gw1")
         assert not await can_log_in(broker, "gw1", renewed)
-        assert not broker.check_password("gw1", renewed)
 
     play(kind, data_dir, scene)
 

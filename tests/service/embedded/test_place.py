@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from service.embedded.account import Account, NoAccount, may_enter, may_run, unprivileged
-from service.embedded.passwords import bcrypt_hash, matches, new_password, pbkdf2_hash
 from service.embedded.place import NoPlace, part_directory, reachable_program, write_private
 
 STRANGER = Account("stranger", 54_321, 54_321)
@@ -78,15 +76,3 @@ def test_a_private_file_is_never_readable_by_others(data_dir: Path) -> None:
 def test_root_and_unknown_accounts_are_refused(name: str) -> None:
     with pytest.raises(NoAccount, match=name):
         unprivileged(name)
-
-
-@pytest.mark.parametrize("hashed_by", [bcrypt_hash, pbkdf2_hash])
-def test_a_hash_matches_its_password_only(hashed_by: Callable[[str], str]) -> None:
-    password = new_password()
-    hashed = hashed_by(password)
-    assert password not in hashed
-    assert hashed != hashed_by(password)
-    assert matches(password, hashed)
-    assert not matches(password + "x", hashed)
-    assert not matches("", hashed)
-    assert not matches("x" * 100, hashed)
