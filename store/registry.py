@@ -96,12 +96,6 @@ class Registry:
     def sites_of(self, enterprise: str) -> tuple[str, ...]:
         return self._of("site", enterprise)
 
-    def zones_of(self, site: str) -> tuple[str, ...]:
-        return self._of("zone", site)
-
-    def gateways_of(self, site: str) -> tuple[str, ...]:
-        return self._of("gateway", site)
-
     def sensors_of(self, gateway: str) -> tuple[Sensor, ...]:
         """Live sensors of a gateway, in order of id."""
         return self._children["sensor"].get(gateway, ())  # type: ignore[return-value]
@@ -164,11 +158,11 @@ class Registry:
         return scope.everything or (gateway is not None and self.sees_site(scope, gateway.site))
 
     def sees_sensor(self, scope: Scope, sensor: int) -> bool:
-        known = self.sensor(sensor)
+        """Of a live sensor; the gateway of a removed one may have left its id to somebody else."""
+        known = self.sensors.get(sensor)
         if scope.everything or known is None:
             return scope.everything
-        gateway = self.gateways.get(known.gateway)
-        return gateway is not None and self.sees_site(scope, gateway.site)
+        return self.sees_site(scope, self.gateways[known.gateway].site)
 
     # For the judge.
 
@@ -215,8 +209,6 @@ def _children(rows: RegistryRows) -> dict[str, dict[str, tuple[object, ...]]]:
         "region": ((row.parent or "", row.id) for row in rows.regions),
         "enterprise": ((row.region, row.id) for row in rows.enterprises),
         "site": ((row.enterprise, row.id) for row in rows.sites),
-        "zone": ((row.site, row.id) for row in rows.zones),
-        "gateway": ((row.site, row.id) for row in rows.gateways),
         "sensor": ((row.gateway, row) for row in rows.sensors),
     }
     return {kind: _grouped(found) for kind, found in pairs.items()}

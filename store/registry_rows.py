@@ -63,10 +63,10 @@ SELECT id, measurand, name, zone, unit, range_low, range_high, period_s, role, g
 FROM (
     SELECT s.*, g.id AS gateway, b.tag
     FROM sensors s
-    CROSS JOIN LATERAL (
-        SELECT gateway, tag FROM sensor_bindings
-        WHERE sensor = s.id ORDER BY bound_at DESC LIMIT 1
-    ) b
+    JOIN (
+        SELECT DISTINCT ON (sensor) sensor, gateway, tag FROM sensor_bindings
+        ORDER BY sensor, bound_at DESC
+    ) b ON b.sensor = s.id
     JOIN gateways g ON g.number = b.gateway
 ) bound
 """
