@@ -30,14 +30,12 @@ from api.edge import Ask, Asking
 from api.lists import Cursor, Limit, Listing, ParentId
 from api.problems import Problem
 from api.situation import UNACKNOWLEDGED
-from store.alarms import NO_LEVEL, AlarmFilter, get_alarm, list_alarms
+from store.alarms import NO_LEVEL, AlarmFilter, Place, get_alarm, list_alarms, place_of
 from store.alarms import timeline as stored_timeline
 from store.registry import Registry
 
 router = APIRouter(prefix="/alarms", tags=["alarms"])
 
-Place = tuple[int, int, int]
-"""(raised_at, position, ordinal of birth): the order of lists, and what a cursor holds."""
 ChangeId = tuple[int, int]
 """(position, ordinal) of a transition."""
 AlarmId = Annotated[str, Path(pattern=r"^\d{1,18}\.\d{1,9}$")]
@@ -99,12 +97,12 @@ async def alarms(  # noqa: PLR0913, PLR0917 - one query parameter each
         since=None if since is None else microseconds(since),
         until=None if until is None else microseconds(until),
     )
-    after = None if cursor is None else _place(cursor)
+    after = None if cursor is None else cursor_key(cursor, tuple[Number, Number, Number])
     found = [] if state == "closed" else _open(ask, wanted, after)
     if state in (None, "closed"):
         found = await _with_stored(ask, wanted, found, after, limit)
     chosen = found[:limit]
-    following = _cursor(chosen[-1]) if len(found) > limit else None
+    following = cursor_text(place_of(chosen[-1])) if len(found) > limit else None
     return Json(Page([ask.edge.views.json(ask.registry, alarm) for alarm in chosen], following))
 
 
@@ -116,9 +114,9 @@ def _open(ask: Ask, wanted: AlarmFilter, after: Place | None) -> list[Alarm]:
         for alarm in ask.live.open_alarms()
         if registry.sees_gateway(scope, alarm.gateway)
         and _wanted(ask, wanted, alarm)
-        and (after is None or _place_of(alarm) < after)
+        and (after is None or place_of(alarm) < after)
     ]
-    return sorted(rows, key=_place_of, reverse=True)
+    return sorted(rows, key=place_of, reverse=True)
 
 
 def _wanted(ask: Ask, wanted: AlarmFilter, alarm: Alarm) -> bool:
@@ -151,10 +149,9 @@ async def _with_stored(
     ask: Ask, wanted: AlarmFilter, held: list[Alarm], after: Place | None, limit: int
 ) -> list[Alarm]:
     """One alarm more than `limit` if there are so many; memory knows an open alarm better."""
-    cursor = None if after is None else ".".join(map(str, after))
-    page = await list_alarms(ask.database, ask.scope, wanted, cursor=cursor, limit=limit + 1)
-    known = {alarm.id: alarm for alarm in page.items} | {alarm.id: alarm for alarm in held}
-    return sorted(known.values(), key=_place_of, reverse=True)[: limit + 1]
+    stored = await list_alarms(ask.database, ask.scope, wanted, after=after, limit=limit + 1)
+    known = {alarm.id: alarm for alarm in stored} | {alarm.id: alarm for alarm in held}
+    return sorted(known.values(), key=place_of, reverse=True)[: limit + 1]
 
 
 @router.get("/{alarm_id}", **answers(AlarmView, 401, 404, 503))
@@ -247,20 +244,3 @@ def as_closed(alarm: Alarm) -> Alarm:
     if alarm.state == "normal":
         return alarm
     return msgspec.structs.replace(alarm, state="normal", active=False)
-
-
-def _place_of(alarm: Alarm) -> Place:
-    position, _, ordinal = alarm.id.partition(".")
-    return alarm.raised_at, int(position), int(ordinal)
-
-
-def _cursor(alarm: Alarm) -> str:
-    return ".".join(map(str, _place_of(alarm)))
-
-
-def _place(cursor: str) -> Place:
-    try:
-        raised_at, position, ordinal = (int(part) for part in cursor[:80].split("."))
-    except ValueError as error:
-        raise Problem("invalid_cursor") from error
-    return raised_at, position, ordinal

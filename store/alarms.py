@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import asyncpg
 import msgspec
 
 from alerting.alarms import Alarm, Transition
 from store.database import Database
 from store.decisions import alarm_key
-from store.refusals import Invalid
 from store.scope import Scope, gateways_in_scope
 
 Openness = Literal["open", "unacknowledged", "closed"]
 
 NO_LEVEL: Final = "none"
 """What a filter calls the level of an alarm that has none."""
-UNACKNOWLEDGED: Final = ("unacknowledged", "returned_unacknowledged", "latched_unacknowledged")
+Place = tuple[int, int, int]
+"""(raised_at, position, ordinal of birth): the order of lists."""
 
 _alarm = msgspec.msgpack.Decoder(Alarm).decode
 _transition = msgspec.msgpack.Decoder(Transition).decode
@@ -41,14 +40,6 @@ class AlarmFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class AlarmPage:
-    """Alarms, and the cursor of the next page; None when this is the last."""
-
-    items: list[Alarm]
-    next: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class StoredEvent:
     """A transition as stored; `alarm` as it stands now (None: of a condition, not of an alarm)."""
 
@@ -67,14 +58,10 @@ async def list_alarms(
     scope: Scope,
     wanted: AlarmFilter,
     *,
-    cursor: str | None = None,
+    after: Place | None = None,
     limit: int = 100,
-) -> AlarmPage:
-    """Alarms, the newest raised first.
-
-    Raises:
-        Invalid: a cursor that this function did not give.
-    """
+) -> list[Alarm]:
+    """Alarms behind a place, or all of them, the newest raised first."""
     async with database.connection() as connection:
         rows = await connection.fetch(
             _LIST,
@@ -89,13 +76,15 @@ async def list_alarms(
             wanted.sensor,
             wanted.since,
             wanted.until,
-            *_place(cursor),
-            limit + 1,
-            list(UNACKNOWLEDGED),
+            *(after or (None, None, None)),
+            limit,
         )
-    more = len(rows) > limit
-    rows = rows[:limit]
-    return AlarmPage([_alarm(row["body"]) for row in rows], _cursor(rows[-1]) if more else None)
+    return [_alarm(row["body"]) for row in rows]
+
+
+def place_of(alarm: Alarm) -> Place:
+    """Where an alarm stands in lists."""
+    return alarm.raised_at, *alarm_key(alarm.id)
 
 
 async def get_alarm(database: Database, scope: Scope, id_: str) -> Alarm | None:
@@ -181,11 +170,11 @@ async def open_alarms(database: Database) -> list[Alarm]:
 
 
 _LIST: Final = f"""
-SELECT raised_at, born_position, born_ordinal, body FROM alarms
+SELECT body FROM alarms
 WHERE {gateways_in_scope("gateway", 1)}
   AND ($4::text IS NULL
        OR CASE $4 WHEN 'open' THEN state <> 'normal'
-                  WHEN 'unacknowledged' THEN state = ANY($18::text[])
+                  WHEN 'unacknowledged' THEN state LIKE '%unacknowledged'
                   ELSE state = 'normal' END)
   AND ($5::text IS NULL OR coalesce(level, '{NO_LEVEL}') = $5)
   AND ($6::text IS NULL OR kind = $6)
@@ -198,7 +187,7 @@ WHERE {gateways_in_scope("gateway", 1)}
   AND ($12::timestamptz IS NULL OR raised_at >= $12)
   AND ($13::timestamptz IS NULL OR raised_at < $13)
   AND ($14::timestamptz IS NULL
-       OR (raised_at, born_position, born_ordinal) < ($14, $15::bigint, $16::integer))
+       OR (raised_at, born_position, born_ordinal) < ($14, $15::bigint, $16::bigint))
 ORDER BY raised_at DESC, born_position DESC, born_ordinal DESC
 LIMIT $17
 """
@@ -213,19 +202,3 @@ WHERE t.alarm IS NOT NULL AND (t.position, t.ordinal) > ($4::bigint, $5::integer
 ORDER BY t.position, t.ordinal
 LIMIT $6
 """
-
-
-def _cursor(row: asyncpg.Record) -> str:
-    return f"{row['raised_at']}.{row['born_position']}.{row['born_ordinal']}"
-
-
-def _place(cursor: str | None) -> tuple[int | None, int | None, int | None]:
-    if cursor is None:
-        return None, None, None
-    try:
-        raised_at, position, ordinal = (int(part) for part in cursor[:80].split("."))
-    except ValueError as error:
-        raise Invalid("cursor", "is not one that a list gave") from error
-    if max(abs(raised_at), abs(position)) >= 1 << 62 or abs(ordinal) >= 1 << 31:
-        raise Invalid("cursor", "is not one that a list gave")
-    return raised_at, position, ordinal

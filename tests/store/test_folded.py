@@ -131,8 +131,8 @@ def test_the_database_holds_what_one_uninterrupted_fold_said(opened: Play, seed:
         lasting = {EntryKind.PROGRAM, EntryKind.ACT}
         assert kept == sum(entry.kind in lasting for _, entry in entries)
         latest = {alarm.id: alarm for _, _, outcome in whole for alarm in outcome.alarms}
-        page = await list_alarms(database, ALL, AlarmFilter(), limit=10_000)
-        assert {alarm.id: alarm for alarm in page.items} == latest
+        stored = await list_alarms(database, ALL, AlarmFilter(), limit=10_000)
+        assert {alarm.id: alarm for alarm in stored} == latest
         still = {id_ for id_, alarm in latest.items() if alarm.state != "normal"}
         assert {alarm.id for alarm in await open_alarms(database)} == still
 
