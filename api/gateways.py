@@ -21,8 +21,8 @@ from api.problems import Problem
 from domain.assets import Gateway
 from store.database import DatabaseUnavailable, refusals
 from store.gateways import add_gateway as store_gateway
-from store.gateways import registered_at, update_gateway
 from store.gateways import remove_gateway as unstore_gateway
+from store.gateways import update_gateway
 from store.quarantine import Quarantined, list_quarantined
 from store.refusals import NotFound
 
@@ -138,9 +138,7 @@ async def gateway(ask: Asking, gateway_id: Id) -> Response:
     try:
         with refusals():
             refused = await list_quarantined(ask.database, ask.scope, gateway_id)
-            # An id may have been somebody else's before.
-            since = await registered_at(ask.database, gateway_id)
-        rejections = [_rejection(each) for each in refused if each.at >= since]
+        rejections = [_rejection(each) for each in refused]
     except DatabaseUnavailable:
         rejections = None
     return Json(msgspec.structs.replace(_view(ask, row), rejections=rejections))

@@ -106,18 +106,6 @@ async def remove_gateway(database: Database, id_: str, *, actor: Actor) -> None:
         await write_audit(connection, actor, "remove", "gateway", id_, {"sensors": ids})
 
 
-async def registered_at(database: Database, id_: str) -> int:
-    """When the gateway that has this id now got it (int64 µs UTC); 0 if that is not known."""
-    async with database.connection() as connection:
-        at: int | None = await connection.fetchval(
-            "SELECT coalesce("
-            "(SELECT max(at) FROM audit WHERE kind = 'gateway' AND object = $1 AND verb = 'add'), "
-            "(SELECT max(removed_at) FROM gateways WHERE id = $1))",
-            id_,
-        )
-    return at or 0
-
-
 async def set_credential(database: Database, id_: str, hash_: str | None, *, actor: Actor) -> None:
     """Keep the hash of a gateway's new password, or None to bar it.
 

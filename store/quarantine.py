@@ -54,11 +54,19 @@ async def add_quarantined(database: Database, rows: Sequence[Quarantined]) -> No
         )
 
 
+_GIVEN: Final = """
+SELECT coalesce(
+    (SELECT max(at) FROM audit WHERE kind = 'gateway' AND object = $1 AND verb = 'add'),
+    (SELECT max(removed_at) FROM gateways WHERE id = $1), '-infinity')
+"""
+
+
 async def list_quarantined(
     database: Database, scope: Scope, gateway: str, *, limit: int = 50
 ) -> list[Quarantined]:
     """The newest of one gateway first; nothing when it is out of scope.
 
+    An id may have been another gateway's before: only what came since it was given last counts.
     What came under an id that is not registered is shown to those who see everything.
     """
     in_scope = gateways_in_scope("g.number", 3)
@@ -66,7 +74,8 @@ async def list_quarantined(
         rows = await connection.fetch(
             "SELECT q.at, q.gateway, q.topic, q.path, q.reason, q.payload FROM quarantine q "
             "LEFT JOIN gateways g ON g.id = q.gateway AND g.removed_at IS NULL "
-            f"WHERE q.gateway = $1 AND {in_scope} ORDER BY q.id DESC LIMIT $2",
+            f"WHERE q.gateway = $1 AND {in_scope} AND q.at >= ({_GIVEN}) "
+            "ORDER BY q.id DESC LIMIT $2",
             gateway,
             limit,
             *scope.parameters(),

@@ -8,8 +8,10 @@ import pytest
 from store.accounts import Token, User, add_token, add_user, load_accounts
 from store.audit import Actor
 from store.database import Database
-from store.gateways import add_gateway, registered_at, remove_gateway
+from store.gateways import add_gateway, remove_gateway
+from store.quarantine import Quarantined, add_quarantined, list_quarantined
 from store.refusals import NotFound
+from store.scope import ALL
 from tests.store.conftest import Scene
 from tests.store.test_registry import ALICE, LATER, T0, county, gateway
 
@@ -45,14 +47,16 @@ def test_a_token_is_bound_to_a_gateway_that_is_there(scene: Scene[None]) -> None
     scene(act)
 
 
-def test_an_id_counts_from_its_newest_registration(scene: Scene[None]) -> None:
+def test_what_was_refused_of_an_id_is_shown_from_its_newest_registration(
+    scene: Scene[None],
+) -> None:
     async def act(database: Database) -> None:
         await county(database)
-        assert await registered_at(database, "gw1") == T0
         await remove_gateway(database, "gw1", actor=LATER)
         anew = Actor("carol", LATER.at + 1)
         await add_gateway(database, gateway("gw1", "forge-1"), actor=anew)
-        assert await registered_at(database, "gw1") == anew.at
-        assert await registered_at(database, "nobody") == 0
+        refused = [Quarantined(at, "gw1", "t", "", "r", b"") for at in (LATER.at, anew.at)]
+        await add_quarantined(database, refused)
+        assert await list_quarantined(database, ALL, "gw1", limit=2) == refused[1:]
 
     scene(act)
