@@ -8,7 +8,8 @@ from ingest.alone import LayerAlone
 from ingest.batching import BatchFigures
 from ingest.gateways import GatewayTags, GatewayView
 from ingest.intake import IngestFigures
-from ingest.pipeline import Ingest, Posted, Timing
+from ingest.pipeline import Ingest, Timing
+from ingest.posting import Posted
 from ingest.quarantine import Quarantined
 
 __all__ = [

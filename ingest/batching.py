@@ -20,6 +20,8 @@ from domain.readings import MessageColumns, ReadingBatch
 from domain.wire import Rejection
 from store.journal import JournalUnavailable
 
+OVERHEAD: Final = 200
+"""Bytes of memory that a message takes beside its payload, about."""
 _SHORTEST_BACKOFF_S: Final = 0.1
 _LONGEST_BACKOFF_S: Final = 5.0
 _log = logging.getLogger("vedette.ingest")

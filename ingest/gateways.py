@@ -81,6 +81,17 @@ class GatewayRecord:
         )
 
 
+class Records(dict[int, GatewayRecord]):
+    """Records by gateway number, of all that were heard of."""
+
+    def of(self, gateway: str, number: int) -> GatewayRecord:
+        """The record of a gateway; a new one if there is none, or the number was another's."""
+        record = self.get(number)
+        if record is None or record.id != gateway:
+            record = self[number] = GatewayRecord(gateway, number)
+        return record
+
+
 def never_heard(number: int, sequences: SequenceTracker) -> GatewayView:
     """The view of a gateway that has said nothing since this process started."""
     return GatewayRecord("", number).view(sequences)

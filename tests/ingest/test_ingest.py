@@ -419,7 +419,7 @@ def test_telemetry_over_http_is_durable_when_it_is_answered(data_dir: Path) -> N
     # Needs no broker at all.
     async def run() -> None:
         stage = Scene(NatsBroker(data_dir), await open_journal(data_dir / "j.db"), Timing())
-        stage.ingest.session = None
+        stage.ingest._downlink.session = None
         running = asyncio.create_task(stage.ingest.run())
         readings = [{"s": "t1", "v": 1}, {"s": "nobody", "v": 2}]
         posted = await stage.ingest.post("gw1", message(1, readings=readings), backfill=False)

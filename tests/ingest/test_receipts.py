@@ -146,7 +146,7 @@ def test_what_was_answered_before_a_gateway_was_registered_counts_afterwards(
 def test_telemetry_over_http_hears_of_its_own_boot(data_dir: Path) -> None:
     async def run() -> None:
         stage = Scene(NatsBroker(data_dir), await open_journal(data_dir / "j.db"), Timing())
-        stage.ingest.session = None
+        stage.ingest._downlink.session = None
         running = asyncio.create_task(stage.ingest.run())
         for seq in (1, 2):
             await stage.ingest.post("gw1", message(seq, boot="b8"), backfill=False)
