@@ -15,8 +15,9 @@ from service.standby import Checkpoint, Standby, StandbyDamaged, StandbyNewer
 from store.database import Database, refusals
 from store.holes import record_hole
 from store.journal import Journal
-from store.migrate import MigrationChanged, SchemaNewer, migrate, pending
+from store.migrate import MigrationChanged, SchemaNewer, migrate, migrations, pending
 from store.recovery import Fenced, Recovered, open_epoch, recover, take_claim
+from store.storage import Storage
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,7 @@ async def meet_database(
             belong together.
     """
     with refusals():
-        await _see_to_schema(database, migrate_first=migrate_first)
+        await _see_to_schema(journal, database, standby, migrate_first=migrate_first)
         recovered = await recover(database)
         if recovered.journal_id == journal.id:
             known = await _known_claims(journal, standby, recovered)
@@ -75,16 +76,20 @@ async def meet_database(
     return recovered
 
 
-async def _see_to_schema(database: Database, *, migrate_first: bool) -> None:
+async def _see_to_schema(
+    journal: Journal, database: Database, standby: Standby, *, migrate_first: bool
+) -> None:
     try:
-        if migrate_first:
-            done = await migrate(database)
-            if done.applied:
-                log.info("schema.migrated", applied=len(done.applied), number=done.number)
-        elif missing := await pending(database):
+        missing = await pending(database)
+        if len(missing) == len(migrations(Storage.PLAIN)):
+            # Before tables are made in it: the backup to be restored there would not go in.
+            _refuse_emptied(journal, standby)
+        if missing and not migrate_first:
             raise CannotStart(
                 f"the database's schema lacks {', '.join(missing)}: run `vedette migrate`"
             )
+        if missing and (done := await migrate(database)).applied:
+            log.info("schema.migrated", applied=len(done.applied), number=done.number)
     except (SchemaNewer, MigrationChanged) as error:
         raise CannotStart(str(error)) from error
 

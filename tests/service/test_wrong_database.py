@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from service.identities import Identities
-from service.recovery import CannotStart
+from service.meeting import EmptiedDatabase
+from service.recovery import CannotStart, begin_storing
 from service.registration import NoRegistry, Registration
 from service.standby import Standby
 from store.database import Database
@@ -304,5 +305,31 @@ def test_a_database_emptied_under_a_running_service_is_a_fault_and_judging_goes_
             await stage.all_is_stored()
             await until(lambda: stage.storer.fault is None)
             assert await stage.rows() == 1
+
+    scene(act)
+
+
+def test_no_table_is_made_in_an_empty_database_that_should_not_be_empty(
+    scene: Scene[None], tmp_path: Path
+) -> None:
+    """The backup that is to be restored there would not go in."""
+
+    async def act(database: Database) -> None:
+        async with staged(database, tmp_path) as stage:
+            await stage.spine.append_batch(batch(80.0))
+            async with database.connection() as connection:
+                await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+            for migrate_first in (True, False):
+                with pytest.raises(EmptiedDatabase):
+                    await begin_storing(
+                        stage.journal,
+                        database,
+                        stage.standby,
+                        claim=stage.claim,
+                        migrate_first=migrate_first,
+                        clock=now_us,
+                    )
+            async with database.connection() as connection:
+                assert await connection.fetchval("SELECT to_regclass('schema_migrations')") is None
 
     scene(act)
