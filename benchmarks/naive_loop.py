@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import ssl
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -87,17 +88,19 @@ async def watch(tally: Tally, seconds: float) -> None:
             return
 
 
-async def main(broker: str, database: str, seconds: float) -> None:
+async def main(broker: str, database: str, seconds: float, ca_file: str | None) -> None:
     where = urlsplit(broker)
+    tls = ssl.create_default_context(cafile=ca_file) if where.scheme == "mqtts" else None
     tally = Tally()
     connection = await asyncpg.connect(database)
     await connection.execute(TABLE)
     try:
         async with aiomqtt.Client(
             where.hostname or "127.0.0.1",
-            where.port or 1883,
+            where.port or (8883 if tls else 1883),
             username=unquote(where.username) if where.username else None,
             password=unquote(where.password) if where.password else None,
+            tls_context=tls,
         ) as client:
             await client.subscribe("vedette/v1/+/telemetry", qos=1)
             print(json.dumps({"ready": True}), flush=True)
@@ -118,8 +121,11 @@ async def main(broker: str, database: str, seconds: float) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="the naive loop: one INSERT a reading")
-    parser.add_argument("--broker", required=True, help="mqtt://user:password@host:port")
+    parser.add_argument(
+        "--broker", required=True, help="mqtt://user:password@host:port, or mqtts://"
+    )
+    parser.add_argument("--ca-file", help="authorities (PEM) that may sign the broker, for mqtts")
     parser.add_argument("--database", required=True, help="postgresql://...")
     parser.add_argument("--seconds", type=float, default=30.0)
     given = parser.parse_args()
-    asyncio.run(main(given.broker, given.database, given.seconds))
+    asyncio.run(main(given.broker, given.database, given.seconds, given.ca_file))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from array import array
+from pathlib import Path
 
 from ingest.mqtt import MqttSession
 from ingest.packets import Delivery
@@ -21,7 +22,16 @@ class LayerAlone:
         bytes: of their payloads.
     """
 
-    def __init__(self, url: str, *, client_id: str, username: str = "", password: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        client_id: str,
+        username: str = "",
+        password: str = "",
+        ca_file: Path | None = None,
+    ) -> None:
+        """Nothing is connected yet; arguments as of `MqttSession`."""
         self.session = MqttSession(
             url,
             client_id=client_id,
@@ -29,6 +39,7 @@ class LayerAlone:
             password=password,
             filters=FILTERS,
             take=self._take,
+            ca_file=ca_file,
         )
         self.messages = 0
         self.bytes = 0

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from typing import Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
-from ingest.examination import forget_session
+import aiomqtt
+
 from service.brokers import foreign_broker
 from service.embedded import ServiceLogin
+from simulators.broker import Broker
+
+_TIMEOUT_S: Final = 5.0
 
 
 class BenchBroker(Protocol):
@@ -32,23 +37,43 @@ class GivenBroker:
     redelivery_s = 5.0
     """nats-server's usual ack_wait; harmless for others."""
 
-    def __init__(self, url: str) -> None:
-        """Read `mqtt://user:password@host:port`.
+    def __init__(self, url: str, ca_file: Path | None = None) -> None:
+        """Read `mqtt://user:password@host:port`, or `mqtts://`.
+
+        Args:
+            url: of the broker.
+            ca_file: Authorities (PEM) that may sign its certificate; None: the machine's.
 
         Raises:
-            service.brokers.WrongBrokerUrl: not such a URL.
+            service.brokers.WrongBrokerUrl: not such a URL, or `ca_file` holds no certificates.
         """
         client_id = f"vedette-bench-{secrets.token_hex(8)}"
-        access = foreign_broker(url, client_id=client_id, redelivery_s=self.redelivery_s)
+        access = foreign_broker(
+            url, client_id=client_id, redelivery_s=self.redelivery_s, ca_file=ca_file
+        )
         self.url = access.url
+        self._address = Broker.from_url(access.url, ca_file=ca_file)
+        self.ca_file = None if ca_file is None else str(ca_file)
         self.service = ServiceLogin(access.username, access.password, client_id)
 
     async def admit_gateways(self) -> None:
         """They are in already."""
 
     async def forget(self) -> None:
-        """Leave no session behind that would go on queueing."""
+        """Leave no session behind that would go on queueing.
+
+        Raises:
+            aiomqtt.MqttError: the broker cannot be reached, or refuses.
+        """
         login = self.service
-        await forget_session(
-            self.url, username=login.username, password=login.password, client_id=login.client_id
-        )
+        async with aiomqtt.Client(
+            self._address.host,
+            self._address.port,
+            username=login.username or None,
+            password=login.password or None,
+            identifier=login.client_id,
+            clean_session=True,
+            timeout=_TIMEOUT_S,
+            tls_context=self._address.tls,
+        ):
+            return

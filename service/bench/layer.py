@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 
 import msgspec
 import uvloop
@@ -18,12 +19,18 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     username: str
     password: str
     client_id: str
+    ca_file: str | None = None
+    """Authorities (PEM) that may sign the broker's certificate, for mqtts; None: the machine's."""
 
 
 async def main() -> None:
     login = msgspec.json.decode(sys.stdin.readline(), type=Login)
     layer = LayerAlone(
-        login.url, client_id=login.client_id, username=login.username, password=login.password
+        login.url,
+        client_id=login.client_id,
+        username=login.username,
+        password=login.password,
+        ca_file=None if login.ca_file is None else Path(login.ca_file),
     )
     running = asyncio.ensure_future(layer.run())
     await layer.session.ready.wait()

@@ -62,6 +62,7 @@ def order_of(
 ) -> Order:
     return Order(
         broker=broker.url,
+        ca_file=cast.ca_file,
         user=cast.user,
         passwords=cast.passwords,
         tags=cast.tags,
@@ -118,6 +119,7 @@ async def layer_alone(cast: Cast, broker: BenchBroker, *, seconds: float, per_me
             username=login.username,
             password=login.password,
             client_id=login.client_id,
+            ca_file=cast.ca_file,
         )
     )
     async with helper_process("service.bench.layer", order) as layer:
@@ -171,8 +173,9 @@ async def naive(
     login = broker.service
     user, word = quote(login.username, safe=""), quote(login.password, safe="")
     await broker.admit_gateways()
+    authorities = () if cast.ca_file is None else ("--ca-file", cast.ca_file)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(script),
+        sys.executable, str(script), *authorities,
         "--broker", broker.url.replace("://", f"://{user}:{word}@", 1),
         "--database", server.dsn,
         "--seconds", str(seconds),

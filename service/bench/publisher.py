@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 import time
+from pathlib import Path
 
 import msgspec
 import uvloop
@@ -22,7 +23,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What to publish, as one line of JSON."""
 
     broker: str
-    """mqtt://host:port"""
+    """mqtt://host:port, or mqtts://"""
+    ca_file: str | None = None
+    """Authorities (PEM) that may sign its certificate, for mqtts; None: the machine's."""
     user: str | None = None
     """Who all gateways log in as; None: as themselves."""
     passwords: dict[str, str]
@@ -69,7 +72,9 @@ async def main() -> None:
         asyncio.get_running_loop().add_reader(sys.stdin, read_budget)
     report = await publish_load(
         plan_of(order),
-        broker=Broker.from_url(order.broker),
+        broker=Broker.from_url(
+            order.broker, ca_file=None if order.ca_file is None else Path(order.ca_file)
+        ),
         clock=lambda: time.time_ns() // 1000,
         budget=(lambda: budget) if order.paced else None,
     )

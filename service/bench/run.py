@@ -42,6 +42,8 @@ class BenchOptions:
 
     broker: str = EMBEDDED
     """`embedded`, `mosquitto`, or the URL of a broker that others run."""
+    ca_file: Path | None = None
+    """Authorities (PEM) that may sign its certificate, for mqtts; None: the machine's."""
     readings_per_message: int = 20
     seconds: float = 60.0
     gateways: int = 50
@@ -55,7 +57,7 @@ class BenchOptions:
 async def run_bench(options: BenchOptions, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure; `say` is told what is going on. The keys are those of the contract."""
     per_message = options.readings_per_message
-    cast = cast_of(options.gateways, options.sensors, options.broker)
+    cast = cast_of(options.gateways, options.sensors, options.broker, options.ca_file)
     async with bench_directory(options.place) as directory:
         say("the MQTT layer alone")
         async with fresh_broker(directory, options.broker, cast) as broker:

@@ -43,23 +43,26 @@ LIMITS: Final[dict[Level, Limit]] = {
 class Cast:
     """Who publishes: gateways with their passwords and tags.
 
-    `user` is who they all log in as, at a broker that others administer; None: as themselves.
+    For a broker that others administer, `user` is who they all log in as (None: as themselves) and
+    `ca_file` the authorities (PEM) that may sign its certificate (None: the machine's).
     """
 
     passwords: dict[str, str]
     tags: dict[str, list[str]]
     user: str | None = None
+    ca_file: str | None = None
 
 
-def cast_of(gateways: int, sensors: int, kind: str) -> Cast:
+def cast_of(gateways: int, sensors: int, kind: str, ca_file: Path | None = None) -> Cast:
     """`sensors` points shared out evenly over `gateways`."""
     names = [f"bench-{k:03d}" for k in range(gateways)]
     each = -(-sensors // gateways)
     tags = {name: [f"p{n:04d}" for n in range(each)] for name in names}
     if kind in {EMBEDDED, MOSQUITTO}:
         return Cast({name: secrets.token_urlsafe(16) for name in names}, tags)
-    login = GivenBroker(kind).service
-    return Cast(dict.fromkeys(names, login.password), tags, login.username)
+    given = GivenBroker(kind, ca_file)
+    login = given.service
+    return Cast(dict.fromkeys(names, login.password), tags, login.username, given.ca_file)
 
 
 def enterable_directory(prefix: str, parent: Path | None) -> Path:
@@ -85,7 +88,7 @@ async def fresh_broker(
 ) -> AsyncIterator[BenchBroker]:
     """A broker of its own, with the gateways known but not let in yet; or the one at a URL."""
     if kind not in {EMBEDDED, MOSQUITTO}:
-        given = GivenBroker(kind)
+        given = GivenBroker(kind, None if cast.ca_file is None else Path(cast.ca_file))
         try:
             yield given
         finally:

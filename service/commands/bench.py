@@ -15,7 +15,7 @@ from service import control
 from service.bench.given import GivenBroker
 from service.bench.run import BenchOptions, run_bench
 from service.bench.scene import EMBEDDED, MOSQUITTO
-from service.brokers import WrongBrokerUrl
+from service.brokers import WrongBrokerUrl, check_authorities
 from service.commands.base import app, fail, failing_on, made_data_dir, settings
 from service.embedded import AlreadyRunning, NoAccount, NoPlace, ServerFailed
 
@@ -25,7 +25,8 @@ def bench_command(
     broker: Annotated[
         str,
         typer.Option(
-            metavar="BROKER", help="embedded, mosquitto, or mqtt://user:password@host:port."
+            metavar="BROKER",
+            help="embedded, mosquitto, or mqtt://user:password@host:port (mqtts:// for TLS).",
         ),
     ] = "embedded",
     readings_per_message: Annotated[
@@ -56,16 +57,18 @@ def bench_command(
     With a database, a broker and a service of its own; a service that runs on the data directory
     is left alone, but shares the machine. Exit code 1 if readings are missing.
     """
+    chosen = settings(data_dir=data_dir)
     if broker not in {EMBEDDED, MOSQUITTO}:
+        with failing_on(WrongBrokerUrl, code=2):
+            check_authorities(chosen.mqtt_ca_file)
         try:
-            GivenBroker(broker)
+            GivenBroker(broker, chosen.mqtt_ca_file)
         except WrongBrokerUrl:
             fail(
                 f"--broker {broker.rpartition('@')[2]}: give embedded, mosquitto or "
-                "mqtt://user:password@host:port",
+                "mqtt://user:password@host:port, or mqtts:// for TLS",
                 code=2,
             )
-    chosen = settings(data_dir=data_dir)
     if data_dir is not None:
         made_data_dir(chosen, mode=0o711)  # the embedded servers' account passes through
     console = Console(stderr=True, highlight=False)
@@ -74,6 +77,7 @@ def bench_command(
         console.print(f"a service runs at {running.url}: it takes its share of what is measured")
     options = BenchOptions(
         broker=broker,
+        ca_file=chosen.mqtt_ca_file,
         readings_per_message=readings_per_message,
         seconds=seconds,
         sensors=sensors,
