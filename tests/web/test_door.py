@@ -20,6 +20,24 @@ def test_a_wrong_password_is_answered_in_plain_words(browser: Browser, demo: Dem
     page.close()
 
 
+def test_whoever_has_guessed_too_often_is_told_for_how_long(browser: Browser, demo: Demo) -> None:
+    page = browser.new_page(locale="zh-CN")
+    page.route(
+        "**/api/v1/auth/session",
+        lambda route: (
+            route.fulfill(status=429, headers={"Retry-After": "42"}, json={"title": "locked"})
+            if route.request.method == "POST"
+            else route.continue_()
+        ),
+    )
+    page.goto(demo.url + "/")
+    page.get_by_label("用户名").fill("nobody")
+    page.get_by_label("密码").fill("not the password")
+    page.get_by_role("button", name="登录").click()
+    expect(page.get_by_role("alert")).to_contain_text("尝试次数过多，请在 4")
+    page.close()
+
+
 def test_whoever_is_not_signed_in_is_sent_to_the_door_and_then_on(
     browser: Browser, demo: Demo
 ) -> None:

@@ -6,8 +6,9 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from domain.wire import BatchBuilder, MalformedMessage, SensorRef, decode
 from tests.web.conftest import Open, Plant
 
 PAGES = [
@@ -107,6 +108,107 @@ def test_the_device_page_shows_what_was_rejected_and_why(screen: Open, plant: Pl
     plant.say("no.such.tag", 1.0)
     page = screen().open(f"/gateways/{plant.gateway}")
     expect(page.get_by_role("cell", name="readings[0].s").first).to_be_visible()
+
+
+NOON_US = 1_772_669_730_000_000
+
+
+def refused() -> list[str]:
+    """A sentence of each kind that the wire formats refuse with, as the decoder itself says it."""
+    tags = {"a": SensorRef(1), "valve": SensorRef(2, {"open": 1.0})}
+    bad = (
+        b"{bad",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'{"readings": 1}',
+        b'{"values": 1}',
+        b"[" * 100_000,
+        b" " * (256 * 1024 + 1),
+        b'{"boot": "' + b"x" * 33 + b'", "seq": 1, "values": {"a": 1}}',
+        b'{"boot": "x", "seq": -1, "values": {"a": 1}}',
+        b'{"ts": "noon", "readings": [{"s": "a", "v": 1}]}',
+        b'{"ts": "2026-02-30T00:00:00Z", "values": {"a": 1}}',
+        b'{"ts": -1, "values": {"a": 1}}',
+        b'{"ts": {}, "values": {"a": 1}}',
+        b'{"readings": [1, {"v": 1}, {"s": "", "v": 1}, {"s": "b", "v": 1}, {"s": "a"}]}',
+        b'{"readings": [{"s": "a", "v": {}}, {"s": "a", "v": "open"}, {"s": "valve", "v": "x"}]}',
+        b'{"readings": [{"s": "a", "v": 1, "q": "Z"}]}',
+        b'{"values": {' + b",".join(b'"t%d": 1' % n for n in range(200)) + b"}}",
+    )
+    said = []
+    for payload in bad:
+        try:
+            head = decode(payload, tags, NOON_US, BatchBuilder(), 1, False)
+        except MalformedMessage as malformed:
+            said.append(malformed.reason)
+        else:
+            assert head.errors, payload[:60]
+            said += [error.reason for error in head.errors]
+    return [
+        *dict.fromkeys(said),
+        "gateway 'g' may not publish on 't'; the message was dropped",
+        "gateway 'g' is not registered; add it under Gateways",
+        "2 reading(s) with a time more than 5 minutes in the future, the first g.lel; set the clock",
+    ]
+
+
+def test_every_reason_of_a_rejection_has_words_in_the_readers_language(
+    screen: Open, plant: Plant
+) -> None:
+    reasons = refused()
+    opened = screen(width=1920)
+
+    def answer(route: Route) -> None:
+        view = route.fetch().json()
+        view["rejections"] = [
+            {
+                "at": "2026-01-02T03:04:05Z",
+                "path": "",
+                "reason": reason,
+                "topic": "t",
+                "payload": "",
+            }
+            for reason in reasons
+        ]
+        route.fulfill(json=view)
+
+    opened.page.route(f"**/api/v1/gateways/{plant.gateway}", answer)
+    page = opened.open(f"/gateways/{plant.gateway}")
+    cells = page.locator("td.why")
+    expect(cells).to_have_count(len(reasons))
+    for reason, said in zip(reasons, cells.all_inner_texts(), strict=True):
+        assert re.match("[\u4e00-\u9fff]", said), f"no Chinese word for: {reason}"
+        assert reason in said
+
+
+def test_a_page_whose_answers_are_slow_shows_them_all_the_same(screen: Open, plant: Plant) -> None:
+    opened = screen()
+    asked: list[Route] = []
+
+    def hold(route: Route) -> None:
+        asked.append(route)
+
+    opened.page.clock.install()
+    opened.page.route(f"**/api/v1/gateways/{plant.gateway}", hold)
+    page = opened.open(f"/gateways/{plant.gateway}")
+    expect(page.get_by_text("正在取数")).to_be_visible()
+    page.clock.run_for(10_000)  # three times as long as the page waits before it asks again
+    asked[0].continue_()
+    expect(page.get_by_role("heading", level=1, name=plant.gateway)).to_be_visible()
+
+
+def test_one_is_not_many(screen: Open, plant: Plant) -> None:
+    page = screen(locale="en").open("/enterprises")
+    page.get_by_role("searchbox").fill(plant.enterprise)
+    expect(page.locator("header")).to_contain_text("1 enterprise")
+    expect(page.locator("header")).not_to_contain_text("1 enterprises")
+
+
+def test_a_screen_says_in_which_zone_its_times_are(screen: Open) -> None:
+    for path, place in (("/alarms", "nav"), ("/wall", "header")):
+        page = screen().open(path)
+        expect(page.locator(place)).to_contain_text("UTC+")
 
 
 def test_an_address_that_leads_nowhere_says_so(screen: Open) -> None:

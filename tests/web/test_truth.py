@@ -109,8 +109,16 @@ def test_what_keeps_the_service_from_working_is_on_every_screen(screen: Open) ->
     frame = {
         "now": "2026-11-25T06:00:00Z",
         "store": {"available": True, "lag_s": 0.0},
-        "broker": {"connected": True, "listening": False, "faults": ["messages are held"]},
-        "journal": {"lag_readings": 0, "free_mib": 0, "fault": "no space left"},
+        "broker": {
+            "connected": True,
+            "listening": False,
+            "fault_texts": [{"zh-CN": "消息被扣住", "en": "messages are held"}],
+        },
+        "journal": {
+            "lag_readings": 0,
+            "free_mib": 0,
+            "fault_text": {"zh-CN": "磁盘已满", "en": "no space left"},
+        },
         "turning": False,
         "readings_per_s": 0.0,
         "gateways_online": 0,
@@ -122,9 +130,64 @@ def test_what_keeps_the_service_from_working_is_on_every_screen(screen: Open) ->
         lambda route: route.fulfill(body=body, content_type="text/event-stream"),
     )
     page = opened.open("/alarms")
-    for text in ("no space left", "messages are held", "没有数据在被判断"):
+    for text in ("磁盘已满", "消息被扣住", "没有数据在被判断"):
         expect(page.get_by_role("alert").filter(has_text=text)).to_be_visible()
+    expect(page.get_by_text("no space left")).to_have_count(0)
     expect(page.get_by_role("status").filter(has_text="积压")).to_be_visible()
+
+
+def test_an_act_is_called_unstored_only_until_the_database_has_it(
+    screen: Open, plant: Plant
+) -> None:
+    sensor, tag = plant.sensor()
+    plant.say(tag, 63.0)
+    alarm = plant.alarm_of(sensor)
+    page = screen().open(f"/alarms/{alarm['id'].replace('.', '-')}")
+    panel = page.get_by_role("complementary", name="报警详情")
+    expect(panel).to_contain_text("未响应")
+    page.keyboard.press("a")
+    expect(panel.get_by_role("button", name="已响应")).to_be_visible()
+    expect(panel).not_to_contain_text("尚未入库")
+
+
+def test_trouble_without_a_place_is_named_beside_the_plan(screen: Open, plant: Plant) -> None:
+    sensor, tag = plant.sensor()
+    plant.say(tag, 63.0)
+    plant.alarm_of(sensor)
+    page = screen().open("/wall")
+    line = page.locator(".plan").get_by_text("没有坐标，不在图上").locator("..")
+    expect(line).to_contain_text("网页测试厂")
+
+
+def test_names_of_towns_do_not_run_into_each_other_on_the_plan(screen: Open, plant: Plant) -> None:
+    opened = screen(height=600)
+    owners = {
+        each["id"]: each["region"]
+        for each in plant.get("/api/v1/enterprises", limit="500")["items"]
+    }
+    towns: dict[str, int] = {}
+
+    def huddle(route: Route) -> None:
+        """Every town in one spot of its own, side by side, closer than their names are wide."""
+        body = route.fetch().json()
+        for each in body["items"]:
+            place = str(owners[each["enterprise"]["id"]])
+            nth = towns.setdefault(place, len(towns))
+            apart = 0.06 if nth == 0 else 0.001  # one far away gives the plan its scale
+            each["latitude"] = 30 + apart * (nth % 4 + 1)
+            each["longitude"] = 120 + apart * (nth // 4 + 1)
+        route.fulfill(json=body)
+
+    opened.page.route("**/api/v1/sites?*", huddle)
+    page = opened.open("/wall")
+    expect(page.locator(".town-name").first).to_be_visible()
+    boxes = page.locator(".town-name").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect())"
+    )
+    for i, a in enumerate(boxes):
+        for b in boxes[i + 1 :]:
+            apart = a["right"] <= b["left"] or b["right"] <= a["left"]
+            assert apart or a["bottom"] <= b["top"] or b["bottom"] <= a["top"], f"{a} {b}"
 
 
 def test_a_link_into_many_alarms_brings_its_row_into_sight(screen: Open, plant: Plant) -> None:

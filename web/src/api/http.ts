@@ -5,6 +5,8 @@ export class ProblemError extends Error {
   constructor(
     readonly status: number,
     readonly problem: Problem | null,
+    /** When to try again, where the service says so. */
+    readonly retryAfterS: number | null = null,
   ) {
     super(problem?.detail || problem?.title || `HTTP ${status}`)
     this.name = 'ProblemError'
@@ -83,7 +85,8 @@ export async function call<T>(method: string, url: string, body?: unknown, signa
   if (response.status === 204) return undefined as T
   if (response.ok) return (await response.json()) as T
   if (response.status === 401 && !url.endsWith('/auth/session')) signedOut()
-  throw new ProblemError(response.status, await problemOf(response))
+  const retryAfter = Number(response.headers.get('retry-after')) || null
+  throw new ProblemError(response.status, await problemOf(response), retryAfter)
 }
 
 export const get = <T>(

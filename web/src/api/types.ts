@@ -55,8 +55,8 @@ export type AlarmFrame = Narrow<Shapes['AlarmFrame'], { alarm: Alarm }>
 export interface HealthFrame {
   now: string | number
   store: StoreFigures
-  broker: { connected: boolean; listening: boolean; faults: string[] }
-  journal: { lag_readings: number | null; free_mib: number | null; fault: string | null }
+  broker: { connected: boolean; listening: boolean; fault_texts: Text[] }
+  journal: { lag_readings: number | null; free_mib: number | null; fault_text: Text | null }
   /** Whether anything is judged at all. */
   turning: boolean
   readings_per_s: number

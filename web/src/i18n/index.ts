@@ -7,5 +7,7 @@ export const i18n = createI18n({
   legacy: false,
   locale: 'zh-CN',
   fallbackLocale: 'en',
+  // One, and everything else: also where "—" stands for a number that is not known.
+  pluralRules: { en: (n) => (n === 1 ? 0 : 1) },
   messages: { 'zh-CN': zhCN, en },
 })

@@ -1,11 +1,10 @@
 /** What an operator does to an alarm: one call each, with the state and level he saw, and a plain answer. */
-import { ElMessage } from 'element-plus'
-import 'element-plus/es/components/message/style/css'
 import { reactive } from 'vue'
 import * as calls from '@/api/calls'
 import { ProblemError, Unreachable } from '@/api/http'
 import type { Alarm } from '@/api/types'
 import { useAlarms } from '@/stores/alarms'
+import { toast } from './toast'
 import { useWords } from './words'
 
 /** Alarms with an act under way; the button says so within one frame. */
@@ -46,10 +45,7 @@ export function useActs() {
           looked = true
           continue
         }
-        ElMessage.info({
-          message: t(moved ? 'act.sinceChanged' : 'act.sinceSame', { state: stateNow(found, alarm) }),
-          duration: 10_000,
-        })
+        toast('info', t(moved ? 'act.sinceChanged' : 'act.sinceSame', { state: stateNow(found, alarm) }), 10)
         return
       } catch (error) {
         if (!unanswered(error)) return // refused in plain words: the stream tells what is to be told
@@ -74,17 +70,17 @@ export function useActs() {
         const winner = error.problem.alarm
         alarms.answered(winner)
         const who = winner.acknowledged_by
-        ElMessage.warning({
-          message:
-            verb === 'acknowledge' && who
-              ? t('act.conflictBy', { who })
-              : t('act.conflict', { state: stateNow(winner, alarm) }),
-          duration: 6000,
-        })
+        toast(
+          'warning',
+          verb === 'acknowledge' && who
+            ? t('act.conflictBy', { who })
+            : t('act.conflict', { state: stateNow(winner, alarm) }),
+          6,
+        )
       } else if (unanswered(error)) {
-        ElMessage.warning({ message: t('act.unsure'), duration: 10_000 })
+        toast('warning', t('act.unsure'), 10)
         void look(alarm)
-      } else ElMessage.error({ message: t('act.refused', { why: why(error) }), duration: 8000 })
+      } else toast('error', t('act.refused', { why: why(error) }), 8)
       return false
     } finally {
       sending.delete(alarm.id)

@@ -9,9 +9,11 @@ export function useAsking<T>(ask: () => Promise<T>, key: () => unknown, everyMs 
   const problem = ref('')
   const missing = ref(false)
   let turn = 0
+  let waiting = false
 
   async function again(): Promise<void> {
     const mine = ++turn
+    waiting = true
     try {
       const found = await ask()
       if (mine !== turn) return
@@ -22,6 +24,8 @@ export function useAsking<T>(ask: () => Promise<T>, key: () => unknown, everyMs 
       if (mine !== turn) return
       missing.value = error instanceof ProblemError && error.status === 404
       problem.value = why(error)
+    } finally {
+      if (mine === turn) waiting = false
     }
   }
 
@@ -35,7 +39,10 @@ export function useAsking<T>(ask: () => Promise<T>, key: () => unknown, everyMs 
     { immediate: true },
   )
   if (everyMs > 0) {
-    const timer = setInterval(() => void again(), everyMs)
+    // An answer that takes longer than the interval must not be overtaken by the next question for ever.
+    const timer = setInterval(() => {
+      if (!waiting) void again()
+    }, everyMs)
     onScopeDispose(() => clearInterval(timer))
   }
   return { answer, problem, missing, again }

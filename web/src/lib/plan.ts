@@ -78,30 +78,74 @@ export interface Label<T> extends Placed<T> {
   left: boolean
 }
 
+interface Box {
+  x0: number
+  x1: number
+  y0: number
+  y1: number
+}
+
+/** Room on the plan that is written on already. */
+export class Written {
+  private taken: Box[] = []
+
+  constructor(private readonly width: number) {}
+
+  add(box: Box): void {
+    this.taken.push(box)
+  }
+
+  /** Take this room if nothing is there; says whether it did. */
+  take(box: Box): boolean {
+    const free = this.taken.every((t) => t.x1 < box.x0 || t.x0 > box.x1 || t.y1 < box.y0 || t.y0 > box.y1)
+    if (!free || box.x0 <= 0 || box.x1 >= this.width) return false
+    this.add(box)
+    return true
+  }
+}
+
+/** Width of a text, about: a Chinese character is as wide as it is high. */
+const widthOf = (text: string, size: number): number =>
+  [...text].reduce((sum, c) => sum + (c.charCodeAt(0) > 0xff ? size : size * 0.58), 0)
+
 /** Most important first; a label that fits on neither side is left out (its symbol stays). */
 export function labels<T>(
   placed: readonly Placed<T>[],
   textOf: (item: T) => string,
   size: number,
-  width: number,
+  written: Written,
 ): Label<T>[] {
-  const taken: { x0: number; x1: number; y0: number; y1: number }[] = []
   const found: Label<T>[] = []
   for (const each of placed)
-    taken.push({ x0: each.x - size, x1: each.x + size, y0: each.y - size, y1: each.y + size })
+    written.add({ x0: each.x - size, x1: each.x + size, y0: each.y - size, y1: each.y + size })
   for (const each of placed) {
     const text = textOf(each.item)
-    const long = [...text].reduce((sum, c) => sum + (c.charCodeAt(0) > 0xff ? size : size * 0.58), 0)
+    const long = widthOf(text, size)
     for (const left of [false, true]) {
       const x0 = left ? each.x - size * 1.1 - long : each.x + size * 1.1
       const room = { x0, x1: x0 + long, y0: each.y - size * 0.6, y1: each.y + size * 0.6 }
-      const free = taken.every((t) => t.x1 < room.x0 || t.x0 > room.x1 || t.y1 < room.y0 || t.y0 > room.y1)
-      if (free && room.x0 > 0 && room.x1 < width) {
-        taken.push(room)
+      if (written.take(room)) {
         found.push({ ...each, text, left })
         break
       }
     }
   }
   return found
+}
+
+/** Names in the middle of their places, moved up or down where that is taken; else left out. */
+export function middles<T extends { x: number; y: number; name: string }>(
+  places: readonly T[],
+  size: number,
+  written: Written,
+): T[] {
+  return places.flatMap((place) => {
+    const half = widthOf(place.name, size) / 2
+    for (const lines of [0, -1.4, 1.4]) {
+      const y = place.y + lines * size
+      const box = { x0: place.x - half, x1: place.x + half, y0: y - size, y1: y + 0.4 * size }
+      if (written.take(box)) return [{ ...place, y }]
+    }
+    return []
+  })
 }

@@ -20,6 +20,8 @@ import { useValues } from '@/stores/values'
 import { readStream, type ServerEvent, StreamRefused } from './sse'
 
 const DEAD_MS = 4_000
+/** The store's lag is measured in steps of a second, and a frame takes its time. */
+const LAG_STEPS_MS = 2_000
 const RETRY_MS = [250, 500, 1_000, 2_000, 3_000]
 /**
  * A lone event is applied at once; of many, those of 60 ms together, which keeps the main thread
@@ -147,6 +149,7 @@ function takeHealth(frame: HealthFrame): void {
   feed.health = frame
   const now = toMs(frame.now)
   if (Number.isFinite(now)) feed.serverAheadMs = now - Date.now()
+  if (frame.store.available) useAlarms().storedUntil(Date.now() - 1000 * frame.store.lag_s - LAG_STEPS_MS)
 }
 
 function flush(): void {

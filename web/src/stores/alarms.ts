@@ -29,6 +29,8 @@ export const useAlarms = defineStore('alarms', () => {
   const byId = shallowRef(new Map<string, Alarm>())
   /** Closed lately: kept so that an old event cannot re-open what is closed. */
   const closed = new Map<string, string>()
+  /** Those the database did not have yet when they came, and when that was (local ms). */
+  const unstored = new Map<string, number>()
 
   const open = computed(() => [...byId.value.values()].sort(byUrgency))
   const waiting = computed(() => open.value.filter(unanswered))
@@ -56,6 +58,8 @@ export const useAlarms = defineStore('alarms', () => {
     const held = byId.value.get(alarm.id)
     const last = held?.updated ?? closed.get(alarm.id) ?? ''
     if (last && !newer(alarm.updated, last)) return false
+    if (alarm.stored || !isOpen(alarm)) unstored.delete(alarm.id)
+    else unstored.set(alarm.id, Date.now())
     if (isOpen(alarm)) {
       byId.value.set(alarm.id, alarm)
       closed.delete(alarm.id)
@@ -90,5 +94,18 @@ export const useAlarms = defineStore('alarms', () => {
     if (put(alarm)) triggerRef(byId)
   }
 
-  return { byId, open, waiting, counts, worst, bySite, replace, apply, answered }
+  /** The database has everything that came here before this moment (local ms): no event tells so. */
+  function storedUntil(moment: number): void {
+    let changed = false
+    for (const [id, since] of unstored) {
+      if (since > moment) continue
+      unstored.delete(id)
+      const alarm = byId.value.get(id)
+      if (alarm) byId.value.set(id, { ...alarm, stored: true })
+      changed = true
+    }
+    if (changed) triggerRef(byId)
+  }
+
+  return { byId, open, waiting, counts, worst, bySite, replace, apply, answered, storedUntil }
 })

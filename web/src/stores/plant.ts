@@ -3,7 +3,7 @@ import { defineStore } from 'pinia'
 import { computed, onScopeDispose, ref, shallowRef } from 'vue'
 import * as calls from '@/api/calls'
 import type { Enterprise, Region, Site, SiteState } from '@/api/types'
-import { idOf } from '@/lib/names'
+import { idOf, nameOf, type Ref } from '@/lib/names'
 import { SEVERITY, stateOf } from '@/lib/priority'
 import { shortEnterprise, sitePart } from '@/lib/shortname'
 import { useAlarms } from './alarms'
@@ -21,6 +21,7 @@ export const usePlant = defineStore('plant', () => {
   const feed = useFeed()
 
   const enterpriseById = computed(() => new Map(enterprises.value.map((each) => [each.id, each])))
+  const siteById = computed(() => new Map(sites.value.map((each) => [each.id, each])))
   const regionById = computed(() => new Map(regions.value.map((each) => [each.id, each])))
 
   const county = computed(() => regions.value.find((region) => region.kind === 'county')?.name ?? '')
@@ -84,6 +85,14 @@ export const usePlant = defineStore('plant', () => {
     return groups
   })
 
+  /** Names of where something stands; `part` is the site's, without the enterprise's name in it. */
+  function placeOf(thing: { enterprise: Ref; site: Ref }): { id: string; enterprise: string; part: string } {
+    const id = idOf(thing.enterprise)
+    const enterprise = enterpriseById.value.get(id)?.name ?? nameOf(thing.enterprise)
+    const site = siteById.value.get(idOf(thing.site))?.name ?? nameOf(thing.site)
+    return { id, enterprise, part: sitePart(site, enterprise) }
+  }
+
   async function refresh(): Promise<void> {
     try {
       const [r, e, s] = await Promise.all([calls.regions(), calls.enterprises(), calls.sites()])
@@ -114,6 +123,7 @@ export const usePlant = defineStore('plant', () => {
     shortOf,
     stateBySite,
     sitesByEnterprise,
+    placeOf,
     refresh,
   }
 })
