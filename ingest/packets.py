@@ -141,9 +141,11 @@ def _control(header: int, body: bytes) -> Control:
         raise ProtocolViolation(f"a packet of type {header >> 4} from a broker") from None
 
 
-def connect(*, client_id: str, username: str, password: str, keep_alive_s: int) -> bytes:
-    """CONNECT with a session that the broker keeps (clean session 0, 3.1)."""
-    flags = (0x80 if username else 0) | (0x40 if password else 0)
+def connect(
+    *, client_id: str, username: str, password: str, keep_alive_s: int, clean: bool = False
+) -> bytes:
+    """CONNECT with a session that the broker keeps, or with a `clean` one, which ends it (3.1)."""
+    flags = (0x80 if username else 0) | (0x40 if password else 0) | (0x02 if clean else 0)
     texts = [client_id, *([username] if username else ()), *([password] if password else ())]
     head = b"\x00\x04MQTT\x04" + struct.pack(">BH", flags, keep_alive_s)
     return _packet(_CONNECT, head + b"".join(_text(text) for text in texts))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from pathlib import Path
 from typing import Final, Protocol
 
-import aiomqtt
-
+from ingest import packets
 from service.brokers import foreign_broker
-from service.embedded import ServiceLogin
+from service.embedded import ServerFailed, ServiceLogin
 from simulators.broker import Broker
 
 _TIMEOUT_S: Final = 5.0
@@ -63,17 +63,33 @@ class GivenBroker:
         """Leave no session behind that would go on queueing.
 
         Raises:
-            aiomqtt.MqttError: the broker cannot be reached, or refuses.
+            ServerFailed: the broker cannot be reached, or refuses.
         """
-        login = self.service
-        async with aiomqtt.Client(
-            self._address.host,
-            self._address.port,
-            username=login.username or None,
-            password=login.password or None,
-            identifier=login.client_id,
-            clean_session=True,
-            timeout=_TIMEOUT_S,
-            tls_context=self._address.tls,
-        ):
-            return
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                refused = await self._begin_anew()
+        except (OSError, EOFError, TimeoutError, packets.ProtocolViolation) as error:
+            refused = str(error) or "no answer"
+        if refused:
+            raise ServerFailed(f"the bench's session at {self.url} could not be ended: {refused}")
+
+    async def _begin_anew(self) -> str | None:
+        """Log in with a clean session, which ends the one before it (3.1.2.4); why not, if so."""
+        where, login = self._address, self.service
+        reader, writer = await asyncio.open_connection(where.host, where.port, ssl=where.tls)
+        try:
+            writer.write(
+                packets.connect(
+                    client_id=login.client_id,
+                    username=login.username,
+                    password=login.password,
+                    keep_alive_s=0,
+                    clean=True,
+                )
+            )
+            refused = packets.refusal((await reader.readexactly(4))[2:])
+            writer.write(packets.DISCONNECT)
+            await writer.drain()
+            return refused
+        finally:
+            writer.close()
