@@ -6,7 +6,8 @@ last few boots of a gateway are remembered, because a broker may deliver the tai
 after the head of the next.
 
 What is forgotten (the lowest range of too many, the boot not heard for longest) is then *not seen*:
-its messages may come in twice, which the store ignores by identity. Nothing is ever taken as seen that was not.
+its messages may come in twice, which the store ignores by identity. Nothing is ever taken as seen
+that was not.
 """
 
 from __future__ import annotations
@@ -59,10 +60,6 @@ class SequenceTracker:
         if known is None:
             return False
         return seq <= known.through or any(a <= seq <= b for a, b in known.above)
-
-    def answered(self, gateway: int, boot: str | None, seq: int) -> None:
-        """Settle one message that was not stored but answered on `rejected`."""
-        self._settle(gateway, boot, seq, seq)
 
     def apply(self, messages: MessageColumns) -> set[tuple[int, str | None]]:
         """Settle all messages of a batch that has become durable; those without `seq` pass.

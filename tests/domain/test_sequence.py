@@ -62,12 +62,6 @@ def test_a_receipt_starts_at_zero_when_the_first_message_heard_is_not_the_first(
     assert tracker.missing(7) == ((1, 18230),)
 
 
-def test_a_rejected_message_counts_as_settled() -> None:
-    tracker = tracker_of((7, "b1", 1), (7, "b1", 3))
-    tracker.answered(7, "b1", 2)
-    assert tracker.stored(7) == ("b1", 3)
-
-
 def test_settled_messages_are_seen_and_others_are_not() -> None:
     tracker = tracker_of((7, "b1", 1), (7, "b1", 2), (7, "b1", 5))
     assert [tracker.seen(7, "b1", seq) for seq in range(1, 7)] == [
@@ -130,8 +124,8 @@ def test_messages_without_a_number_leave_no_trace() -> None:
 def test_a_boot_that_is_still_heard_is_not_forgotten_for_older_ones() -> None:
     tracker = SequenceTracker()
     for k in range(2 * MAX_BOOTS):
-        tracker.answered(7, "live", k + 1)
-        tracker.answered(7, f"flushed{k}", 1)
+        tracker.apply(columns((7, "live", k + 1)))
+        tracker.apply(columns((7, f"flushed{k}", 1)))
     assert tracker.through(7, "live") == 2 * MAX_BOOTS
 
 
@@ -139,7 +133,7 @@ def test_only_the_last_boots_are_remembered() -> None:
     names = [f"b{k}" for k in range(MAX_BOOTS + 1)]
     tracker = SequenceTracker()
     for name in names:
-        tracker.answered(7, name, 1)
+        tracker.apply(columns((7, name, 1)))
     assert [tracker.seen(7, name, 1) for name in names] == [False] + [True] * MAX_BOOTS
 
 
@@ -155,9 +149,9 @@ def test_of_too_many_ranges_the_lowest_is_forgotten_and_not_taken_as_seen() -> N
 def test_a_copy_goes_its_own_way() -> None:
     tracker = tracker_of((7, "b1", 1))
     copy = tracker.copy()
-    tracker.answered(7, "b1", 2)
+    tracker.apply(columns((7, "b1", 2)))
     assert copy.stored(7) == ("b1", 1)
-    copy.answered(8, "b1", 1)
+    copy.apply(columns((8, "b1", 1)))
     assert tracker.stored(8) is None
 
 

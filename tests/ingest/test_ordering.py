@@ -9,13 +9,11 @@ from hypothesis import strategies as st
 from domain.sequence import SequenceTracker
 from ingest import ordering
 from ingest.ordering import Reordering
+from tests.domain.test_sequence import columns, tracker_of
 
 
 def settled(*sequences: int, boot: str | None = "b") -> SequenceTracker:
-    tracker = SequenceTracker()
-    for seq in sequences:
-        tracker.answered(1, boot, seq)
-    return tracker
+    return tracker_of(*((1, boot, seq) for seq in sequences))
 
 
 def take(order: Reordering[int], *sequences: int, boot: str | None = "b") -> list[int]:
@@ -63,7 +61,7 @@ def test_nothing_waits_longer_than_a_window_however_often_the_connection_is_lost
 
 def test_each_boot_goes_on_behind_its_own_numbers() -> None:
     order = opened(settled(1, 2, 3))
-    order._sequences.answered(1, "c", 1)
+    order._sequences.apply(columns((1, "c", 1)))
     assert take(order, 4) == [4]
     assert take(order, 2, boot="c") == [2]
 
@@ -72,7 +70,7 @@ def test_what_becomes_durable_elsewhere_is_no_longer_waited_for() -> None:
     tracker = settled(1)
     order = opened(tracker)
     assert take(order, 3) == []
-    tracker.answered(1, "b", 2)
+    tracker.apply(columns((1, "b", 2)))
     assert list(order.due(1.0)) == [3]
 
 

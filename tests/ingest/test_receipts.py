@@ -13,6 +13,7 @@ from ingest import GatewayTags, Timing
 from ingest.receipts import Receipts
 from service.embedded import NatsBroker
 from service.embedded.broker import Broker
+from tests.domain.test_sequence import tracker_of
 from tests.ingest.scene import (
     GATEWAYS,
     PASSWORD,
@@ -39,10 +40,7 @@ def receipts(tracker: SequenceTracker) -> tuple[Receipts, list[tuple[str | None,
 
 
 def test_boots_take_turns_so_that_a_gateway_hears_at_most_one_receipt_at_a_time() -> None:
-    tracker = SequenceTracker()
-    tracker.answered(7, "b6", 1)
-    tracker.answered(7, "b8", 1)
-    told, heard = receipts(tracker)
+    told, heard = receipts(tracker_of((7, "b6", 1), (7, "b8", 1)))
     for boot in ("b6", "b8", "b6"):
         told.owe(7, "gw7", boot)
     told.send(0)
