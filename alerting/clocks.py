@@ -34,6 +34,7 @@ TOLERANCE_US: Final = 30_000_000
 """A steady offset beyond this is a wrong clock."""
 NO_CLOCK: Final = int(Reason.NO_DEVICE_TIME | Reason.HISTORICAL)
 """Readings with these bits say nothing about the gateway's clock."""
+_NONE: Final = np.empty(0, np.intp)
 
 
 class Clocks(NamedTuple):
@@ -57,33 +58,34 @@ def observe_clocks(program: Program, draft: Draft, batch: ReadingBatch) -> Clock
     """Sample the clocks of a batch's gateways, message by message in effect."""
     messages = batch.messages
     row = program.gateways.rows(messages.gateway)
-    known = row >= 0
-    offset = np.full(len(messages), NEVER, np.int64)
-    offset[known] = draft.gateways.regime[row[known]]
+    offset = _in_force(draft)[row]
     steady = np.zeros(len(messages), np.bool_)
     clock = _clock_of_messages(batch)
-    waiting = np.flatnonzero(known & (clock != NO_TIME) & draft.listening)
-    first = np.empty(len(program.gateway), np.intp)
+    waiting = np.flatnonzero((row >= 0) & (clock != NO_TIME)) if draft.listening else _NONE
     while len(waiting):
         # Round by round: of each gateway the first message that is due, then those after it.
-        gateways = draft.gateways
         owner = row[waiting]
-        since = np.abs(messages.received[waiting] - gateways.sampled[owner, -1])
-        due = waiting[(gateways.samples[owner] == 0) | (since >= SAMPLE_EVERY_US)]
+        since = np.abs(messages.received[waiting] - draft.gateways.sampled[owner, -1])
+        due = waiting[(draft.gateways.samples[owner] == 0) | (since >= SAMPLE_EVERY_US)]
         if not len(due):
             break
-        first[:] = len(messages)
+        first = np.full(len(program.gateway) + 1, len(messages), np.intp)
         first[row[due[::-1]]] = due[::-1]
         chosen = due[first[row[due]] == due]
         waiting = waiting[waiting > first[owner]]
         steady[chosen] = _sample(draft, row[chosen], messages.received[chosen], clock[chosen])
-        after = np.flatnonzero(known)
-        after = after[after >= first[row[after]]]
-        offset[after] = draft.gateways.regime[row[after]]
-    offset[offset == NEVER] = 0
+        after = np.flatnonzero(np.arange(len(messages)) >= first[row])
+        offset[after] = _in_force(draft)[row[after]]
     lead = messages.sent - messages.received + np.minimum(offset, 0)
     lead[messages.sent == NO_TIME] = NEVER
     return Clocks(row, offset, steady, lead)
+
+
+def _in_force(draft: Draft) -> NDArray[np.int64]:
+    """The offset in force of each gateway, 0 while none is known; and a last 0, for row -1."""
+    regime = np.append(draft.gateways.regime, NEVER)
+    regime[regime == NEVER] = 0
+    return regime
 
 
 def _clock_of_messages(batch: ReadingBatch) -> NDArray[np.int64]:

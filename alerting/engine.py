@@ -23,31 +23,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.alarms import Act, Refusal
-from alerting.arrival import (
-    AT_WORK,
-    FUTURE_US,
-    JUDGED,
-    LATE_US,
-    OLD_US,
-    Lapse,
-    Latest,
-    ages,
-    latest_times,
-    order,
-    worth,
-)
+from alerting.arrival import AT_WORK, FUTURE_US, JUDGED, ages, standing, worth
 from alerting.clock_alarms import judge_clock, note_ahead, note_future
 from alerting.clocks import TOLERANCE_US, Clocks, observe_clocks
 from alerting.conditions import ACTIVE, FOREVER, PENDING
 from alerting.judgement import Cause, Judgement
 from alerting.lifecycle import NO_COVER, acted, moved, refused, unshelved
+from alerting.order import Known, Lapse, latest_times, order
 from alerting.outcome import Outcome, Verdict
 from alerting.program import HIGH_SLOTS, Program
 from alerting.readings import judge_reading, rest
 from alerting.silence import end_gateway_silence, notice_silence
 from alerting.state import Draft, State
 from domain.entries import Tick
-from domain.readings import MICROSECONDS, ReadingBatch, Reason
+from domain.readings import MICROSECONDS, ReadingBatch
 
 DEAF_US: Final = 60_000_000
 """A delay waits no longer than this for ingest to be connected and caught up again."""
@@ -95,7 +84,6 @@ def advance(program: Program, draft: Draft, batch: ReadingBatch, position: int) 
     """`step`, written into a draft."""
     work = Judgement(program, draft, position)
     clocks = observe_clocks(program, draft, batch)
-    age = ages(batch.messages, batch.message, batch.time, batch.reason, clocks.offset)
     count = len(batch)
     verdict = Verdict(
         quality=batch.quality.copy(),
@@ -103,7 +91,7 @@ def advance(program: Program, draft: Draft, batch: ReadingBatch, position: int) 
         kept=np.zeros(count, np.bool_),
         live=np.zeros(count, np.bool_),
         fresh=np.zeros(count, np.bool_),
-        age=age,
+        age=ages(batch, clocks.offset),
     )
     _hear(draft, clocks.row)
     _judge_messages(work, batch, clocks, verdict)
@@ -112,13 +100,14 @@ def advance(program: Program, draft: Draft, batch: ReadingBatch, position: int) 
 
 def _hear(draft: Draft, row: NDArray[np.intp]) -> None:
     """Every gateway with a message has been heard (its silence ends where the message stands)."""
-    if (row >= 0).any():
-        draft.own_gateways().heard[row[row >= 0]] = draft.listened
+    known = row[row >= 0]
+    if len(known):
+        draft.own_gateways().heard[known] = draft.listened
 
 
 def _judge_messages(work: Judgement, batch: ReadingBatch, clocks: Clocks, verdict: Verdict) -> None:
     """Judge the messages of a batch and the readings in them."""
-    readings = _Readings(work, batch, verdict, latest_times(batch.messages, clocks.offset))
+    readings = _Readings(work, batch, verdict, clocks.offset)
     events = readings.take()
     events += _messages_that_matter(work, batch, clocks, readings.future)
     events += _first_of_message(batch, clocks, readings.future)
@@ -151,16 +140,14 @@ def _messages_that_matter(
     """Messages that may end a silence or move a clock alarm."""
     gateways = work.draft.gateways
     row, steady = clocks.row, clocks.steady
-    known = row >= 0
-    ahead = known & (clocks.lead > -FUTURE_US)
-    suspect = gateways.wrong.copy()
-    owner = row[batch.message[future]]
-    suspect[owner[owner >= 0]] = True
+    # Row -1, an unknown gateway, points at the last place: neither stale nor suspect.
+    stale, suspect = np.append(gateways.stale, False), np.append(gateways.wrong, False)
+    ahead = (row >= 0) & (clocks.lead > -FUTURE_US)
+    suspect[row[batch.message[future]]] = True
     # One that goes wrong in this very batch may be right again before its end.
     suspect[row[ahead | (steady & (np.abs(clocks.offset) > TOLERANCE_US))]] = True
-    matters = ahead.copy()
-    matters[known] |= gateways.stale[row[known]] | (steady[known] & suspect[row[known]])
-    chosen = np.flatnonzero(matters)
+    suspect[-1] = False
+    chosen = np.flatnonzero(ahead | stale[row] | (steady & suspect[row]))
     place = np.searchsorted(batch.message, chosen)
     return [(p, _MESSAGE, m) for p, m in zip(place.tolist(), chosen.tolist(), strict=True)]
 
@@ -177,7 +164,7 @@ def _first_of_message(
     return [(k, _FUTURE, k) for k in chosen.tolist()]
 
 
-class _Known(NamedTuple):
+class _Live(NamedTuple):
     """Live readings of known sensors, as columns of one length."""
 
     place: NDArray[np.intp]
@@ -194,12 +181,13 @@ class _Readings:
     """The readings of a batch."""
 
     def __init__(
-        self, work: Judgement, batch: ReadingBatch, verdict: Verdict, latest: Latest
+        self, work: Judgement, batch: ReadingBatch, verdict: Verdict, offset: NDArray[np.int64]
     ) -> None:
+        """`offset`: int64 (m,), in force for each message."""
         self._work = work
         self._batch = batch
         self._verdict = verdict
-        self._latest = latest
+        self._latest = latest_times(batch.messages, offset)
         self.future: NDArray[np.intp] = np.empty(0, np.intp)
         """Places of the readings from the future."""
         self._lookup: dict[int, tuple[int, float, int]] = {}
@@ -207,23 +195,16 @@ class _Readings:
 
     def take(self) -> list[_Event]:
         """Decide what each reading counts for, keep the newest, and find what needs a look."""
-        batch, age, reason = self._batch, self._verdict.age, self._verdict.reason
-        future = age < FUTURE_US
-        history = age > OLD_US
-        history |= batch.messages.backfill[batch.message]
-        history |= (reason & Reason.HISTORICAL) != 0
-        history &= ~future
-        reason[future] |= np.uint16(Reason.FUTURE)
-        reason[history] |= np.uint16(Reason.HISTORICAL)
-        reason[(age > LATE_US) & ~history & ~future] |= np.uint16(Reason.LATE)
+        batch, verdict = self._batch, self._verdict
+        future, history, why = standing(batch, verdict.age)
+        np.bitwise_or(verdict.reason, why, out=verdict.reason)
         self.future = np.flatnonzero(future)
         row = self._work.program.sensors.rows(batch.sensor)
-        known = row >= 0
-        if known.all():
-            return self._take_known(slice(None), row, ~future, ~(future | history))
-        chosen = np.flatnonzero(known)
-        kept = ~future[chosen]
-        return self._take_known(chosen, row[chosen], kept, kept & ~history[chosen])
+        kept, candidate = ~future, ~(future | history)
+        chosen = np.flatnonzero(row >= 0)
+        if len(chosen) == len(row):
+            return self._take_known(slice(None), row, kept, candidate)
+        return self._take_known(chosen, row[chosen], kept[chosen], candidate[chosen])
 
     def _take_known(
         self,
@@ -237,9 +218,8 @@ class _Readings:
         value, quality, reason = worth(
             self._work.program, row, raw, verdict.quality[chosen], verdict.reason[chosen]
         )
-        live, fresh, why, lapses = order(
-            draft.newest, row, time, raw, message, self._latest, candidate=candidate, kept=kept
-        )
+        readings = Known(row, time, raw, message, candidate, kept)
+        live, fresh, why, lapses = order(draft.newest, readings, self._latest)
         verdict.quality[chosen] = quality
         verdict.reason[chosen] = reason | why
         verdict.kept[chosen] = kept
@@ -247,25 +227,27 @@ class _Readings:
         verdict.fresh[chosen] = fresh
         newest = draft.own_newest()
         newest.kept[row[fresh]] = time[fresh]
+        received = batch.messages.received[message]
         place = np.arange(len(row)) if isinstance(chosen, slice) else chosen
         self._lapses = {int(place[lapse.row]): lapse for lapse in lapses}
         if not live.all():
             place, row, time = place[live], row[live], time[live]
             value, raw, quality = value[live], raw[live], quality[live]
+            received = received[live]
         # Where a sensor comes more than once the last assignment stands, and it is the newest.
         newest.time[row] = time
         newest.value[row] = raw
         newest.quality[row] = quality
-        newest.received[row] = batch.messages.received[batch.message[place]]
+        newest.received[row] = received
         newest.heard[row] = draft.listened
         judged = JUDGED[quality]
         if judged.all():
             newest.held[row] = value
         else:
             newest.held[row[judged]] = value[judged]
-        return self._outside(_Known(place, row, time, value, quality), judged)
+        return self._outside(_Live(place, row, time, value, quality), judged)
 
-    def _outside(self, live: _Known, judged: NDArray[np.bool_]) -> list[_Event]:
+    def _outside(self, live: _Live, judged: NDArray[np.bool_]) -> list[_Event]:
         """Readings outside their sensor's window, and all of the same sensor after them."""
         conditions = self._work.draft.conditions
         until = conditions.until[live.row]
@@ -365,8 +347,8 @@ def _end_delays(work: Judgement, now: int) -> None:
 def _end_shelves_and_rests(work: Judgement, now: int) -> None:
     realarm = work.program.timing.realarm_us
     cause = Cause(now, now)
-    for standing in list(work.draft.alarms.values()):
-        alarm = standing
+    for each in list(work.draft.alarms.values()):
+        alarm = each
         if alarm.shelved_until is not None and now >= alarm.shelved_until:
             after = unshelved(alarm, work.cover_of(alarm))
             alarm = work.change("shelf_expired", alarm, after, cause)

@@ -171,7 +171,7 @@ class ReadingBatch:
         """
         columns, boots = layout.unpack(payload)
         backfill = columns.pop("backfill")
-        _require(_within(backfill, 0, 1), "backfill is neither 0 nor 1")
+        _require(_at_most(backfill, 1), "backfill is neither 0 nor 1")
         messages = MessageColumns(
             gateway=columns.pop("gateway"),
             received=columns.pop("received"),
@@ -182,20 +182,27 @@ class ReadingBatch:
             boots=boots,
         )
         batch = cls(messages=messages, **columns)
-        _require(_within(messages.boot, -1, len(boots) - 1), "a boot that is not listed")
-        _require(_within(messages.sequence, NO_SEQUENCE, 2**63 - 1), "a negative sequence")
-        _require(_within(batch.message, 0, len(messages) - 1), "a message that is not there")
+        _require(_at_most(messages.boot, len(boots) - 1), "a boot that is not listed")
+        _require(_at_least(messages.boot, -1), "a boot that is not listed")
+        _require(_at_least(messages.sequence, NO_SEQUENCE), "a negative sequence")
         _require(not (batch.message[1:] < batch.message[:-1]).any(), "messages out of order")
-        _require(_within(batch.quality, 0, max(Quality)), "an unknown quality")
-        _require(_within(batch.reason, 0, _ALL_REASONS), "an unknown reason")
+        _require(_at_least(batch.message[:1], 0), "a message that is not there")
+        _require(_at_most(batch.message[-1:], len(messages) - 1), "a message that is not there")
+        _require(_at_most(batch.quality, _LAST_QUALITY), "an unknown quality")
+        _require(_at_most(batch.reason, _ALL_REASONS), "an unknown reason")
         return batch
 
 
+_LAST_QUALITY: Final = int(max(Quality))
 _ALL_REASONS: Final = int(~Reason(0))
 
 
-def _within(column: NDArray[np.integer], low: int, high: int) -> bool:
-    return not len(column) or bool(column.min() >= low and column.max() <= high)
+def _at_least(column: NDArray[np.integer], low: int) -> bool:
+    return not len(column) or bool(column.min() >= low)
+
+
+def _at_most(column: NDArray[np.integer], high: int) -> bool:
+    return not len(column) or bool(column.max() <= high)
 
 
 def _require(holds: object, otherwise: str) -> None:
