@@ -185,12 +185,12 @@ def test_a_journal_that_is_kept_for_audits_is_not_trimmed(
     scene: Scene[None], tmp_path: Path
 ) -> None:
     async def act(database: Database) -> None:
-        async with staged(database, tmp_path, keep_journal=True) as stage:
+        async with staged(database, tmp_path, keep_journal=True, checkpoint_s=0.02) as stage:
             first = stage.journal.first
             stage.start_storing()
-            for _ in range(4):
+            for _ in range(3):
                 await stage.spine.append(tick_entry())
-                await asyncio.sleep(0.25)
+                await stage.all_is_checkpointed()
             assert stage.journal.first == first
 
     scene(act)
