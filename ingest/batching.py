@@ -98,7 +98,6 @@ class Batching:
     Attributes:
         waiting_bytes: of all batches not yet durable, about.
         fault: why the sink cannot keep anything now, or None.
-        refused: times the sink could not keep a batch.
     """
 
     def __init__(
@@ -121,7 +120,6 @@ class Batching:
         self._closed_one = asyncio.Event()
         self.waiting_bytes = 0
         self.fault: str | None = None
-        self.refused = 0
 
     def open(self) -> Batch:
         """The batch that is being filled; a new one if there is none."""
@@ -199,7 +197,6 @@ class Batching:
         )
 
     def _refused(self, fault: JournalUnavailable) -> None:
-        self.refused += 1
         if self.fault is None:
             _log.error("nothing is acknowledged, for it cannot be kept: %s", fault)
         self.fault = str(fault)

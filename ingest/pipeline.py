@@ -184,6 +184,11 @@ class Ingest:
         return self._downlink.answering.dropped
 
     @property
+    def ordering_given_up(self) -> int:
+        """Times messages went on out of order, because too many waited for those before them."""
+        return self._taking.ordering_given_up
+
+    @property
     def listening(self) -> bool:
         """Whether silence is the gateways' own: connected, and all the broker had is durable."""
         session = self.session

@@ -29,7 +29,6 @@ class Receipts:
         self._sequences = sequences
         self._publish = publish
         self._owed: dict[tuple[int, str], dict[str | None, None]] = {}
-        self.sent = 0
 
     def owe(self, number: int, gateway: str, boot: str | None) -> None:
         """Note a gateway (number, id) that should hear how far a boot of it is stored."""
@@ -43,10 +42,10 @@ class Receipts:
         for (number, gateway), boots in tuple(self._owed.items()):
             boot = next(iter(boots))
             through = self._sequences.through(number, boot)
-            if through is not None:
-                if not self._publish(receipt_topic(gateway), encode_receipt(boot, through, now)):
-                    return  # nor would the others go out
-                self.sent += 1
+            if through is not None and not self._publish(
+                receipt_topic(gateway), encode_receipt(boot, through, now)
+            ):
+                return  # nor would the others go out
             del boots[boot]
             if not boots:
                 del self._owed[number, gateway]

@@ -71,6 +71,11 @@ class Taking:
         """Of messages that wait for those before them, about."""
         return self._order.held_bytes
 
+    @property
+    def ordering_given_up(self) -> int:
+        """Times order was given up for want of memory."""
+        return self._order.gave_up
+
     def connected(self, now: float) -> None:
         """A connection was made, at `now` in seconds of a monotonic clock."""
         self._order.open(now)

@@ -11,6 +11,7 @@ from domain.assets import Gateway
 from domain.readings import MICROSECONDS
 from ingest import Ingest
 from service.feed import Feed
+from service.ingest_counts import IngestCounts
 from service.metrics import Metrics
 from service.spine import Spine
 from service.storer import Storer
@@ -44,6 +45,7 @@ class Figures:
         self._journal = journal
         self._feed = feed
         self._metrics = metrics
+        metrics.registry.register(IngestCounts(ingest))
         self._clock = clock
         self._gateways = gateways
         self._readings: deque[tuple[int, int]] = deque(maxlen=RATE_WINDOW_S + 1)
