@@ -102,6 +102,26 @@ def test_order_holds_again_after_the_glitch() -> None:
     assert not [a for a in play.alarms if a.family == "high"]
 
 
+@pytest.mark.parametrize("ahead", [240, HOURS])
+def test_a_gateway_that_counts_anew_with_its_clock_set_right_is_heard(ahead: int) -> None:
+    play = Play(sensor(1, high()))
+    for now in range(0, 20, 4):
+        play.read(now + ahead, 1, received=now, sent=now + ahead)
+    # Its numbers came before, so all it sends bears the mark of a copy: of a leak, for hours.
+    assert play.read(20, 80, sent=20, reason=Reason.COPY).live[0]
+    assert play.alarm("high").active
+
+
+@pytest.mark.parametrize("ahead", [0, 40, 240])
+def test_a_message_delivered_again_moves_nothing(ahead: int) -> None:
+    play = Play(sensor(1, high()))
+    for now, value in ((0, 1), (4, 1), (8, 80), (12, 80)):
+        play.read(now + ahead, value, received=now, sent=now + ahead)
+    again = play.read(4 + ahead, 1, received=13, sent=4 + ahead, reason=Reason.COPY)
+    assert reason_of(again) == Reason.COPY | Reason.STRAGGLER
+    assert play.alarm("high").active
+
+
 def test_readings_that_are_all_ahead_keep_their_order() -> None:
     play = Play(sensor(1, high()))
     play.read(240, 1, received=0, sent=240)
