@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import os
 import re
 import signal
 import struct
@@ -26,7 +27,7 @@ from service.embedded.nats_config import (
 )
 from service.embedded.passwords import bcrypt_hash, new_password
 from service.embedded.place import own_directory, reachable_program, write_private
-from service.embedded.server import ServerFailed
+from service.embedded.server import NO_ROOM, ServerFailed
 from service.embedded.violations import Violations
 
 _VIOLATION: Final = re.compile(r'mid:(\d+) .*Publish Violation - Subject "([^"]*)"')
@@ -37,6 +38,11 @@ _READY: Final = "Server is ready"
 _QUEUE: Final = "$MQTT_msgs"
 _MAX_ACK_PENDING: Final = 20_000
 """Messages on their way to the service, per subscription; its own memory is bounded by bytes."""
+_ROOM: Final = 8 * 1024 * 1024
+"""Bytes free on the disk that make a new start worth it; each writes a little itself."""
+_ROOM_EVERY_S: Final = 1.0
+_RENEWAL_S: Final = 5.0
+"""What a start that was asked for has, before it may be asked for again."""
 
 
 class NatsBroker(Broker):
@@ -86,6 +92,7 @@ class NatsBroker(Broker):
         self._ready = False
         self._bounded = False
         self._reloaded = asyncio.Event()
+        self._met_full_disk = asyncio.Event()
         self._violations = Violations[int]()
 
     def hash_password(self, password: str) -> str:
@@ -118,6 +125,8 @@ class NatsBroker(Broker):
 
     def heard(self, line: str) -> None:
         super().heard(line)
+        if NO_ROOM.casefold() in line.casefold():
+            self._met_full_disk.set()
         if match := _VIOLATION.search(line):
             self._violations.note(int(match[1]), match[2].replace(".", "/"))
         elif match := _CLIENTS.search(line):
@@ -160,6 +169,26 @@ class NatsBroker(Broker):
         await self._reloaded.wait()
 
     async def tend(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tell_violations(), name="nats-violations")
+            group.create_task(self._renew_after_full_disk(), name="nats-renewal")
+
+    async def _renew_after_full_disk(self) -> None:
+        """End the server when there is room again; its keeper starts it anew, which loses nothing.
+
+        nats-server keeps a write that failed in mind and never tries that file again: it would
+        refuse every login and message for ever.
+        """
+        while True:
+            await self._met_full_disk.wait()
+            while _free_bytes(self.directory) < _ROOM:  # noqa: ASYNC110 no disk tells of it
+                await asyncio.sleep(_ROOM_EVERY_S)
+            self._met_full_disk.clear()
+            self._log.warning("there is room on the disk again: %s starts anew", self.part)
+            self.signal(signal.SIGTERM)
+            await asyncio.sleep(_RENEWAL_S)
+
+    async def _tell_violations(self) -> None:
         """Tell who is behind each forbidden publish; the log names only the connection."""
         async for connection, topic in self._violations:
             user = await self._user_of(connection)
@@ -205,6 +234,11 @@ class NatsBroker(Broker):
             return None
         found = (answer.get("data") or {}).get("connections") or ()
         return next((str(row["authorized_user"]) for row in found), None)
+
+
+def _free_bytes(directory: Path) -> int:
+    disk = os.statvfs(directory)
+    return disk.f_bavail * disk.f_frsize
 
 
 def _wheel_program() -> Path:

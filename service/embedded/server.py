@@ -295,6 +295,6 @@ class Server(ABC):
     def complaint(self, what: str) -> str:
         """Why the server did not start or did not stay, in the words it said last."""
         said = "\n".join(self.last_lines)
-        if NO_ROOM in said:
+        if NO_ROOM.casefold() in said.casefold():  # Go says it in small letters
             return f"{self.part} {what}: {no_room(self.directory)}"
         return f"{self.part} {what}; it said:\n{said}" if said else f"{self.part} {what}"
