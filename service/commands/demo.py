@@ -21,6 +21,8 @@ from service.demo import DemoOptions, run_demo
 from service.embedded import AlreadyRunning, NoAccount, NoPlace, ServerFailed
 from service.http import PortTaken
 from service.run import CannotStart
+from service.storer import TwoHistories
+from store.writer import StaleJournal
 
 
 @app.command("demo")
@@ -72,5 +74,6 @@ def demo_command(
     made_data_dir(chosen, mode=0o711)  # the embedded servers' account passes through
     logs.configure("warning" if chosen.log_level == "info" else chosen.log_level, chosen.log_format)
     options = DemoOptions(mqtt_port=mqtt_port, sites=sites, simulate=not no_simulate)
-    with failing_on(CannotStart, PortTaken, ServerFailed, AlreadyRunning, NoAccount, NoPlace):
+    told = (CannotStart, PortTaken, ServerFailed, AlreadyRunning, NoAccount, NoPlace)
+    with failing_on(*told, StaleJournal, TwoHistories):
         uvloop.run(run_demo(chosen, options))
