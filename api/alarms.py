@@ -148,9 +148,11 @@ def _wanted(ask: Ask, wanted: AlarmFilter, alarm: Alarm) -> bool:
 async def _with_stored(
     ask: Ask, wanted: AlarmFilter, held: list[Alarm], after: Place | None, limit: int
 ) -> list[Alarm]:
-    """One alarm more than `limit` if there are so many; memory knows an open alarm better."""
+    """One alarm more than `limit` if there are so many; memory knows better what is open."""
     stored = await list_alarms(ask.database, ask.scope, wanted, after=after, limit=limit + 1)
-    known = {alarm.id: alarm for alarm in stored} | {alarm.id: alarm for alarm in held}
+    is_open = {alarm.id: alarm for alarm in ask.live.open_alarms()}
+    known = {alarm.id: is_open.get(alarm.id) or _closed(ask, alarm) for alarm in stored}
+    known |= {alarm.id: alarm for alarm in held}
     return sorted(known.values(), key=place_of, reverse=True)[: limit + 1]
 
 
@@ -237,6 +239,13 @@ async def seen_alarm(ask: Ask, alarm_id: str) -> tuple[Alarm, bool]:
     if closed is None:
         raise Problem("not_found")
     return as_closed(closed), False
+
+
+def _closed(ask: Ask, alarm: Alarm) -> Alarm:
+    """An alarm that memory does not hold as open, where the database may still think so."""
+    if alarm.state == "normal":
+        return alarm
+    return as_closed(ask.edge.recent.newest(alarm.id) or alarm)
 
 
 def as_closed(alarm: Alarm) -> Alarm:

@@ -73,6 +73,8 @@ def test_a_database_that_lags_does_not_reopen_what_the_fold_has_closed(visit: Vi
             path = f"alarms/{alarm['id']}"
             late = await olga.post(f"{path}/acknowledge", json={})
             assert (late.status_code, late.json()["alarm"]["state"]) == (409, "normal")
+            [listed] = (await olga.get("alarms")).json()["items"]
+            assert (listed["id"], listed["state"]) == (alarm["id"], "normal")
 
     visit(act)
 
