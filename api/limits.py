@@ -91,8 +91,6 @@ async def replace_limits(ask: Administering, sensor_id: SensorId, body: LimitsBo
         ask.database,
         sensor_id,
         wanted.values(),
-        low=sensor.range_low,
-        high=sensor.range_high,
         reason=body.reason,
         actor=ask.actor,
     )

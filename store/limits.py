@@ -132,8 +132,6 @@ async def set_limits(
     sensor: int,
     limits: Iterable[Limit],
     *,
-    low: float | None,
-    high: float | None,
     reason: str,
     actor: Actor,
 ) -> None:
@@ -143,8 +141,6 @@ async def set_limits(
         database: Where.
         sensor: Its id.
         limits: The limits it shall have, at most one a level.
-        low: The sensor's range, for the check; None for no end.
-        high: As `low`.
         reason: Why, for the record; required.
         actor: Who, and when.
 
@@ -154,13 +150,15 @@ async def set_limits(
     """
     check_text("reason", reason, longest=500, required=True)
     wanted = {limit.level: limit for limit in limits}
-    check_limits(wanted, low, high)
     async with database.transaction() as connection:
-        live = await connection.fetchval(
-            "SELECT id FROM sensors WHERE id = $1 AND removed_at IS NULL FOR UPDATE", sensor
+        live = await connection.fetchrow(
+            "SELECT range_low, range_high FROM sensors WHERE id = $1 AND removed_at IS NULL "
+            "FOR UPDATE",
+            sensor,
         )
         if live is None:
             raise NotFound("sensor", sensor)
+        check_limits(wanted, live["range_low"], live["range_high"])
         rows = await connection.fetch("SELECT * FROM limits WHERE sensor = $1", sensor)
         before = {row["level"]: limit_of(row) for row in rows}
         await connection.execute("DELETE FROM limits WHERE sensor = $1", sensor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 
 from alerting.limits import Level, Limit
@@ -20,7 +21,14 @@ from store.gateways import (
     set_credential,
     update_gateway,
 )
-from store.limits import LimitDraft, complete, default_limits, limit_changes, set_limits
+from store.limits import (
+    LimitDraft,
+    check_limits,
+    complete,
+    default_limits,
+    limit_changes,
+    set_limits,
+)
 from store.refusals import Conflict, Invalid, NotFound
 from store.registry import ALL, Registry, Scope, load_registry
 from store.sensors import add_sensor, remove_sensor, update_sensor
@@ -339,9 +347,7 @@ def test_limits_are_replaced_whole_and_the_change_is_on_record(scene: Scene[None
         [id_] = registry.sensors
         drafts: dict[Level, LimitDraft] = {"HH": LimitDraft(setpoint=40)}
         wanted = complete(drafts, gas_limits(), actor="bob")
-        await set_limits(
-            database, id_, wanted.values(), low=0, high=100, reason="附近有明火", actor=LATER
-        )
+        await set_limits(database, id_, wanted.values(), reason="附近有明火", actor=LATER)
         [limit] = (await load_registry(database)).limits[id_]
         assert (limit.setpoint, limit.deadband, limit.latch, limit.source) == (40, 2, True, "bob")
         newest, first = await limit_changes(database, ALL, id_)
@@ -356,7 +362,12 @@ def test_limits_are_replaced_whole_and_the_change_is_on_record(scene: Scene[None
             scope = Scope(enterprises=frozenset({owner}))
             assert len(await limit_changes(database, scope, id_)) == seen
         with pytest.raises(NotFound):
-            await set_limits(database, 99, [], low=0, high=1, reason="x", actor=LATER)
+            await set_limits(database, 99, [], reason="x", actor=LATER)
+        narrow = msgspec.structs.replace(registry.sensors[id_], range_high=50)
+        await update_sensor(database, narrow, actor=LATER)
+        beyond = msgspec.structs.replace(limit, setpoint=60)
+        with pytest.raises(Invalid, match="outside the sensor's range"):
+            await set_limits(database, id_, [beyond], reason="x", actor=LATER)
 
     scene(act)
 
@@ -374,21 +385,17 @@ def test_limits_are_replaced_whole_and_the_change_is_on_record(scene: Scene[None
     ],
 )
 def test_limits_that_cannot_be_are_refused_with_their_path(
-    scene: Scene[None], drafts: dict[Level, LimitDraft], field: str
+    drafts: dict[Level, LimitDraft], field: str
 ) -> None:
-    async def act(database: Database) -> None:
-        wanted = complete(drafts, gas_limits(), actor="bob")
-        with pytest.raises(Invalid) as refusal:
-            await set_limits(database, 1, wanted.values(), low=0, high=100, reason="x", actor=LATER)
-        assert refusal.value.field == field
-
-    scene(act)
+    with pytest.raises(Invalid) as refusal:
+        check_limits(complete(drafts, gas_limits(), actor="bob"), 0, 100)
+    assert refusal.value.field == field
 
 
 def test_limits_need_a_reason(scene: Scene[None]) -> None:
     async def act(database: Database) -> None:
         with pytest.raises(Invalid, match="reason"):
-            await set_limits(database, 1, [], low=0, high=1, reason=" ", actor=LATER)
+            await set_limits(database, 1, [], reason=" ", actor=LATER)
 
     scene(act)
 
