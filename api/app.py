@@ -140,10 +140,14 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _keep_sessions(edge: Edge) -> None:
+    told = False
     while True:
         try:
             with refusals():
                 await edge.accounts.keep(edge.database, now=edge.clock())
+            told = False
         except DatabaseUnavailable as error:
-            log.debug("sessions are kept in memory: %s", error)
+            if not told:
+                log.warning("sessions are kept in memory for now: %s", error)
+            told = True
         await asyncio.sleep(KEEP_S)

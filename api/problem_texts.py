@@ -170,7 +170,6 @@ PROBLEMS: Final[dict[str, ProblemText]] = {
         "Some fields cannot be used",
         "Mend the fields listed under errors.",
     ),
-    "invalid_reference": ProblemText(422, "内容有误", "{reason}", "Invalid", "{reason}"),
     "malformed_message": ProblemText(
         422,
         "报文无法解析",

@@ -21,8 +21,8 @@ from api.problems import FieldError, Problem
 from api.situation import ASIDE, UNACKNOWLEDGED
 from domain.catalogue import catalogue
 from store.database import DatabaseUnavailable, refusals
-from store.quality import data_quality
-from store.statistics import AlarmCount, AlarmsRaised, SensorQuality, alarm_counts, alarms_raised
+from store.quality import SensorQuality, data_quality
+from store.statistics import AlarmCount, AlarmsRaised, alarm_counts, alarms_raised
 
 router = APIRouter(prefix="/stats", tags=["statistics"])
 DAY_US = 86_400_000_000

@@ -6,11 +6,22 @@ and from the raw readings behind them, so that the hour that runs is in it too.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from store.database import Database
 from store.scope import Scope, gateways_in_scope
-from store.statistics import SensorQuality
+
+
+@dataclass(frozen=True, slots=True)
+class SensorQuality:
+    """Readings of one sensor over a time, and how many of them were usable and good."""
+
+    sensor: int
+    readings: int
+    usable: int
+    good: int
+
 
 _HOURS: Final = """
 SELECT sensor, readings, usable, good FROM readings_1h WHERE bucket >= $4 AND bucket < $5

@@ -1,4 +1,4 @@
-"""Figures over stored history, within a scope: alarms by time and kind, quality of the data."""
+"""Figures over stored alarms, within a scope: by time, and by kind and level."""
 
 from __future__ import annotations
 
@@ -22,23 +22,13 @@ class AlarmsRaised:
 
 @dataclass(frozen=True, slots=True)
 class AlarmCount:
-    """How many alarms of one kind and level were raised, and how many times they came."""
+    """How many alarms of one kind and level were raised; `priority`: of the most urgent of them."""
 
     kind: str
     level: str | None
     priority: int
     alarms: int
     unacknowledged: int
-
-
-@dataclass(frozen=True, slots=True)
-class SensorQuality:
-    """Readings of one sensor over a time, and how many of them were usable and good."""
-
-    sensor: int
-    readings: int
-    usable: int
-    good: int
 
 
 async def alarms_raised(

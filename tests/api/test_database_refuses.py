@@ -42,7 +42,7 @@ def problem(answer: httpx.Response, slug: str, *, says: str) -> None:
 
 def logged_once(caplog: pytest.LogCaptureFixture, says: str) -> None:
     """One line that says it, and no traceback."""
-    [line] = [r for r in caplog.records if r.levelno >= logging.WARNING]
+    [line] = [r for r in caplog.records if r.name == "api.problems"]
     assert says in line.getMessage()
     assert line.exc_info is None
     caplog.clear()
