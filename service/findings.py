@@ -8,6 +8,8 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
+from service.fault_texts import in_chinese
+
 State = Literal["ok", "note", "warn", "fail"]
 """`note`: what cannot be seen from here, and where to look for it."""
 
@@ -22,8 +24,10 @@ class Finding:
 
     def text(self, locale: str) -> str:
         """What was found and, unless it is well, how to mend it."""
-        texts = _texts()[self.code]
-        return str(texts[locale]).format(**self.values)
+        values = self.values
+        if locale == "zh-CN" and "reason" in values:
+            values = values | {"reason": in_chinese(str(values["reason"]))}
+        return _texts()[self.code][locale].format(**values)
 
 
 @cache

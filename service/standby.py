@@ -112,12 +112,14 @@ class Standby:
 
         Raises:
             StandbyNewer: a newer version wrote it.
-            StandbyDamaged: its checksum does not fit.
+            StandbyDamaged: it cannot be read, or its checksum does not fit.
         """
         try:
             raw = (self._directory / name).read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise StandbyDamaged(f"{self._directory / name}: {error.strerror}") from error
         try:
             sealed = msgspec.msgpack.decode(raw, type=_Sealed)
         except msgspec.DecodeError as error:

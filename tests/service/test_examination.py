@@ -92,6 +92,12 @@ def test_files_are_those_of_the_running_service_and_its_session_is_left_alone(
     assert found.keys() & {"broker_reached", "broker_refuses", "broker_in_use"} == set()
 
 
+def test_a_reason_is_said_in_the_language_of_its_finding() -> None:
+    finding = Finding("broker_refuses", "fail", {"broker": "mqtt://b", "reason": "not authorised"})
+    assert "not authorised" in finding.text("en")
+    assert "没有权限" in finding.text("zh-CN")
+
+
 def test_every_finding_has_its_texts_in_both_languages() -> None:
     package = resources.files("service")
     texts = tomllib.loads(package.joinpath("findings.toml").read_text("utf-8"))

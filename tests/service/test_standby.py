@@ -69,6 +69,14 @@ def test_a_flipped_bit_is_refused(standby: Standby, tmp_path: Path) -> None:
         standby.load_registry()
 
 
+def test_a_file_that_cannot_be_read_is_refused_with_its_name(
+    standby: Standby, tmp_path: Path
+) -> None:
+    (tmp_path / "standby" / "registry").mkdir()  # as root, who may read everything, too
+    with pytest.raises(StandbyDamaged, match=r"standby/registry"):
+        standby.load_registry()
+
+
 def test_a_file_half_written_at_a_kill_leaves_the_old_one(standby: Standby, tmp_path: Path) -> None:
     standby.save_registry(b"old")
     (tmp_path / "standby" / "registry.part").write_bytes(b"half of the n")
