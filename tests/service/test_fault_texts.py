@@ -53,7 +53,7 @@ def faults_in(*modules: ModuleType) -> set[str]:
             elif isinstance(node, ast.Constant) and id(node) not in parts:
                 said.add(str(node.value))
     begins = re.compile(
-        r"the broker (at|has|does|closed)|what is published|the journal (is|failed)"
+        r"the broker (at|has|does|closed)|what is published|the journal (is|failed|x was)"
     )
     return {text for text in said if begins.match(text) and "%" not in text}
 
