@@ -1,7 +1,7 @@
 """Who may sign in: users, sessions, API tokens; and a snapshot that works without the database.
 
-Hashes are made and compared by `api`; here they are only kept. A session or token made while the
-database is away lives in memory with its maker and is not kept.
+Hashes are made and compared by `api`; here they are only kept. A session made while the database is
+away lives in memory with its maker, who keeps it when the database is back.
 """
 
 from __future__ import annotations

@@ -25,7 +25,10 @@ _transition = msgspec.msgpack.Decoder(Transition).decode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmFilter:
-    """Which alarms; what is None does not matter. `level` may be `NO_LEVEL`; `since` <= raised_at < `until`, int64 µs UTC."""
+    """Which alarms; what is None does not matter.
+
+    `level` may be `NO_LEVEL`; `since` <= raised_at < `until`, int64 µs UTC.
+    """
 
     state: Openness | None = None
     level: str | None = None
