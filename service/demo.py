@@ -155,7 +155,12 @@ async def _enter_all(stack: AsyncExitStack, *servers: Server) -> None:
 def embedded_broker(settings: Settings, *, port: int) -> Broker:
     """Mosquitto where it is configured, else the bundled nats-server."""
     if settings.mosquitto_binary is not None:
-        return MosquittoBroker(settings.data_dir, port=port, program=settings.mosquitto_binary)
+        return MosquittoBroker(
+            settings.data_dir,
+            port=port,
+            program=settings.mosquitto_binary,
+            save_every_change=settings.mosquitto_save_every_change,
+        )
     return NatsBroker(settings.data_dir, port=port, program=settings.nats_binary)
 
 

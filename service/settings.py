@@ -164,6 +164,11 @@ class Settings(BaseSettings):
     mosquitto_binary: Path | None = Field(
         default=None, description="Embedded broker: run this mosquitto instead of nats-server."
     )
+    mosquitto_save_every_change: bool = Field(
+        default=False,
+        description="Embedded mosquitto: saves its queue after every change, so that a kill of it "
+        "takes milliseconds and not five seconds; 2,300 messages a second instead of 70,000.",
+    )
     postgres_bin: Path | None = Field(
         default=None,
         description="Embedded database: directory with initdb and postgres instead of the "

@@ -45,6 +45,7 @@ class MosquittoBroker(Broker):
         on_violation: Never called: mosquitto reports forbidden publishes only in a log so
             detailed that it costs most of the throughput.
         program: mosquitto; left out, the one that is installed.
+        save_every_change: Write sessions and queues after every change, not every five seconds.
         run_as: Account to run as when we are root.
     """
 
@@ -64,11 +65,13 @@ class MosquittoBroker(Broker):
         port: int = 1883,
         on_violation: Violation = lambda _gateway, _topic: None,
         program: Path | None = None,
+        save_every_change: bool = False,
         run_as: str | None = None,
     ) -> None:
         super().__init__(data_dir, host=host, port=port, on_violation=on_violation, run_as=run_as)
         self._wanted_program = program
         self._program = program or Path()
+        self._save_every_change = save_every_change
         self._running = False
         self._reloading = asyncio.Event()
 
@@ -93,6 +96,7 @@ class MosquittoBroker(Broker):
                 passwords=self.directory / "passwords",
                 access=self.directory / "access.acl",
                 store=own_directory(self.directory / "store", self.account),
+                save_every_change=self._save_every_change,
             ),
             self.account,
         )

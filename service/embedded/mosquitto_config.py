@@ -12,9 +12,16 @@ from service.embedded.broker import DOWN_TOPICS, UP_TOPICS, ServiceLogin
 
 
 def server_configuration(
-    *, host: str, port: int, passwords: Path, access: Path, store: Path
+    *,
+    host: str,
+    port: int,
+    passwords: Path,
+    access: Path,
+    store: Path,
+    save_every_change: bool = False,
 ) -> str:
-    """The main file; docs/brokers.md says why each line is there."""
+    """The main file; docs/brokers.md says why each line is there, and what saving costs."""
+    on_changes, interval = ("true", 1) if save_every_change else ("false", 5)
     return f"""\
 allow_anonymous false
 password_file {passwords}
@@ -26,8 +33,8 @@ max_queued_bytes 0
 max_inflight_messages 5000
 persistence true
 persistence_location {store}/
-autosave_on_changes false
-autosave_interval 5
+autosave_on_changes {on_changes}
+autosave_interval {interval}
 max_packet_size 2097152
 log_dest stderr
 log_type error
