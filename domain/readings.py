@@ -6,7 +6,6 @@ message columns. Rows keep arrival order. Times are int64 microseconds since the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Any, Final, NewType
@@ -208,39 +207,3 @@ def _at_most(column: NDArray[np.integer], high: int) -> bool:
 def _require(holds: object, otherwise: str) -> None:
     if not holds:
         raise ValueError(f"batch with {otherwise}")
-
-
-def concatenate(batches: Sequence[ReadingBatch]) -> ReadingBatch:
-    """One batch of all readings and messages, in the order given."""
-    if not batches:
-        return ReadingBatch.empty()
-    if len(batches) == 1:
-        return batches[0]
-    boots: dict[str, int] = {}
-    boot_columns: list[NDArray[np.int32]] = []
-    message_columns: list[NDArray[np.int32]] = []
-    messages_before = 0
-    for batch in batches:
-        own = [boots.setdefault(text, len(boots)) for text in batch.messages.boots]
-        # The last place is what index -1, no boot, points at.
-        boot_columns.append(np.array([*own, -1], np.int32)[batch.messages.boot])
-        message_columns.append(batch.message + np.int32(messages_before))
-        messages_before += len(batch.messages)
-    messages = [batch.messages for batch in batches]
-    return ReadingBatch(
-        messages=MessageColumns(
-            gateway=np.concatenate([part.gateway for part in messages]),
-            received=np.concatenate([part.received for part in messages]),
-            sent=np.concatenate([part.sent for part in messages]),
-            sequence=np.concatenate([part.sequence for part in messages]),
-            boot=np.concatenate(boot_columns),
-            backfill=np.concatenate([part.backfill for part in messages]),
-            boots=tuple(boots),
-        ),
-        message=np.concatenate(message_columns),
-        sensor=np.concatenate([batch.sensor for batch in batches]),
-        time=np.concatenate([batch.time for batch in batches]),
-        value=np.concatenate([batch.value for batch in batches]),
-        quality=np.concatenate([batch.quality for batch in batches]),
-        reason=np.concatenate([batch.reason for batch in batches]),
-    )

@@ -18,7 +18,6 @@ from domain.readings import (
     Quality,
     ReadingBatch,
     Reason,
-    concatenate,
 )
 
 int32 = st.integers(-(2**31), 2**31 - 1)
@@ -205,46 +204,3 @@ def test_a_reading_without_any_message_is_refused() -> None:
     )
     with pytest.raises(ValueError, match="a message that is not there"):
         ReadingBatch.from_bytes(alone.to_bytes())
-
-
-def rows(batch: ReadingBatch) -> list[tuple[object, ...]]:
-    """Each reading with everything of its message, boot by name; NaN as text, to compare."""
-    m = batch.messages
-    boots = (*m.boots, None)
-    return [
-        (
-            m.gateway[k],
-            m.received[k],
-            m.sent[k],
-            m.sequence[k],
-            boots[m.boot[k]],
-            m.backfill[k],
-            batch.sensor[i],
-            batch.time[i],
-            repr(batch.value[i]),
-            batch.quality[i],
-            batch.reason[i],
-        )
-        for i, k in enumerate(batch.message)
-    ]
-
-
-@given(st.lists(batches(), max_size=4))
-def test_concatenated_batches_keep_every_reading_with_its_own_message(
-    parts: list[ReadingBatch],
-) -> None:
-    whole = concatenate(parts)
-    assert rows(whole) == [row for part in parts for row in rows(part)]
-    assert len(whole.messages) == sum(len(part.messages) for part in parts)
-    assert_same(ReadingBatch.from_bytes(whole.to_bytes()), whole)
-
-
-def test_one_batch_concatenated_is_itself() -> None:
-    batch = two_readings()
-    assert concatenate([batch]) is batch
-
-
-def test_the_same_boot_in_two_batches_is_listed_once() -> None:
-    whole = concatenate([two_readings(), two_readings()])
-    assert whole.messages.boots == ("b7",)
-    assert whole.messages.boot.tolist() == [-1, 0, -1, 0]
