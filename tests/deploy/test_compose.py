@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 import yaml
 
 from service.settings import Settings
+from service.trusted_proxies import trusted_proxies
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 VARIABLE = re.compile(r"\$\{([A-Z_]+)")
@@ -56,6 +58,16 @@ def test_every_service_that_another_waits_for_exists(compose: dict[str, Any]) ->
 def test_every_environment_variable_of_the_service_is_a_setting(compose: dict[str, Any]) -> None:
     known = {f"VEDETTE_{name.upper()}" for name in Settings.model_fields}
     assert set(compose["services"]["vedette"]["environment"]) <= known
+
+
+def test_the_reverse_proxy_on_this_machine_is_believed_when_it_says_who_called(
+    compose: dict[str, Any],
+) -> None:
+    """It comes in through the published port, so from the gateway of the containers' network."""
+    [network] = compose["networks"]["default"]["ipam"]["config"]
+    assert ip_address(network["gateway"]) in ip_network(network["subnet"])
+    named = compose["services"]["vedette"]["environment"]["VEDETTE_HTTP_TRUSTED_PROXIES"]
+    assert trusted_proxies(named) == [network["gateway"]]
 
 
 def test_every_variable_to_fill_in_stands_in_the_example(compose: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
+from service.trusted_proxies import trusted_proxies
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 WORST_EXPOSURE = 2.0
@@ -67,3 +68,4 @@ def test_the_example_of_an_environment_file_makes_settings(monkeypatch: pytest.M
         assert name.removeprefix("VEDETTE_").lower() in Settings.model_fields
         monkeypatch.setenv(name, value)
     assert Settings().http_secure_cookie is True
+    assert trusted_proxies(Settings().http_trusted_proxies) == ["127.0.0.1"]
