@@ -84,6 +84,27 @@ def test_a_pending_alarm_whose_new_limit_is_not_exceeded_ends(changed: tuple[Lim
     assert not play.wait(1, 100)
 
 
+@pytest.mark.parametrize("changed", [high(26, on_delay_us=30 * S), high(on_delay_us=20 * S)])
+def test_an_edit_goes_by_the_last_value_that_could_be_judged(changed: Limit) -> None:
+    play = Play(sensor(1, high(on_delay_us=30 * S)))
+    play.read(0, 90)
+    play.read(5, float("nan"))
+    assert edit(play, sensor(1, changed)) == []
+    assert short(play.wait(6, 35))[0] == "H pending>active"
+
+
+def test_an_edit_neither_ends_our_deafness_nor_begins_it_anew() -> None:
+    play = Play(sensor(1, high(on_delay_us=10 * S)), sensor(2))
+    play.read(0, 90)
+    assert not play.wait(1, 40, listening=False)
+    assert edit(play, sensor(1, high(on_delay_us=10 * S), low()), sensor(2)) == []
+    for now in range(40, 60, 5):  # a backlog says nothing of the gateway's clock
+        play.read(now - 40, 1, sensor=2, received=now, sent=now - 40)
+    assert not play.alarms
+    assert not play.wait(41, 59, listening=False)
+    assert short(play.wait(60, 60, listening=False))[0] == "H pending>active"
+
+
 def test_an_active_alarm_survives_an_edit_until_a_good_reading_returns() -> None:
     play = Play(sensor(1, high(25)))
     play.read(0, 30)
