@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,6 +12,7 @@ from playwright.sync_api import Page, Route, expect
 from domain.wire import BatchBuilder, MalformedMessage, SensorRef, decode
 from tests.web.conftest import Open, Plant
 
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PAGES = [
     "wall",
     "alarms",
@@ -40,6 +42,7 @@ def paths(plant: Plant) -> dict[str, str]:
 
 
 def settled(page: Page) -> Page:
+    expect(page.get_by_role("heading", level=1).first).to_be_attached()
     expect(page.locator("main")).not_to_contain_text("正在取数")
     expect(page.locator("main")).not_to_contain_text("Loading…")
     page.wait_for_timeout(300)
@@ -50,21 +53,29 @@ def settled(page: Page) -> Page:
 def test_no_page_breaks_a_rule_of_accessibility(
     name: str, screen: Open, paths: dict[str, str]
 ) -> None:
-    for theme in ("day", "night"):
-        page = settled(screen(theme=theme).open(paths[name]))
+    page = settled(screen(theme="system").open(paths[name]))
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        expect(page.locator("html.night")).to_have_count(int(theme == "dark"))
         found = Axe().run(page)
         assert found.violations_count == 0, f"{name} by {theme}: {found.generate_report()}"
 
 
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("width", [1366, 1920])
 def test_every_page_fits_its_width_in_both_languages(
-    name: str, width: int, screen: Open, paths: dict[str, str]
+    name: str, screen: Open, paths: dict[str, str]
 ) -> None:
+    page = settled(screen(locale="zh-CN").open(paths[name]))
     for locale in ("zh-CN", "en"):
-        page = settled(screen(locale=locale, width=width).open(paths[name]))
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+        if locale == "en":
+            page.evaluate("localStorage.setItem('vedette.locale', 'en')")
+            page.reload()
+            expect(page.locator("html[lang=en]")).to_have_count(1)
+        for width in (1366, 1920):
+            page.set_viewport_size({"width": width, "height": 768})
+            settled(page)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
 def test_the_wall_says_the_state_in_one_sentence(screen: Open, paths: dict[str, str]) -> None:
