@@ -34,6 +34,7 @@ export function useAsking<T>(ask: () => Promise<T>, key: () => unknown, everyMs 
     () => {
       answer.value = null
       problem.value = ''
+      missing.value = false
       void again()
     },
     { immediate: true },
