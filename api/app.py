@@ -86,7 +86,7 @@ def create_app(  # noqa: PLR0913 - the parts of one process, each named
     recent = Recent(live)
     edge = Edge(
         live=live,
-        database=database,
+        database=database.for_questions(),
         accounts=accounts,
         clock=clock,
         zone=zone,

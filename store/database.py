@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import asyncpg
@@ -93,20 +94,32 @@ def refusals() -> Iterator[None]:
         raise DatabaseRefuses(_say(error)) from error
 
 
+@dataclass(slots=True)
+class _Reach:
+    made: bool = False
+
+
 class Database:
     """A pool of connections that outlives outages of the server.
 
     Attributes:
-        available: whether the newest attempt to use it reached the server; False before any.
         partitions: the time partitions known here (plain storage).
         chunks: the chunks known here (TimescaleDB).
     """
 
-    def __init__(self, pool: asyncpg.Pool, *, timeout_s: float) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        *,
+        timeout_s: float,
+        at_most: int | None = None,
+        reach: _Reach | None = None,
+    ) -> None:
         self._pool = pool
         self._timeout_s = timeout_s
+        self._turns = asyncio.Semaphore(at_most or pool.get_max_size())
+        self._reach = reach or _Reach()
         self._storage: Storage | None = None
-        self.available = False
         self.partitions = Partitions()
         self.chunks = Chunks()
 
@@ -146,6 +159,19 @@ class Database:
         )
         return cls(await pool, timeout_s=connect_timeout_s)
 
+    @property
+    def available(self) -> bool:
+        """Whether the newest attempt to use it reached the server; False before any."""
+        return self._reach.made
+
+    def for_questions(self) -> Self:
+        """The same, for those who ask: at most half of its connections at once.
+
+        So that however many ask, and however long they are answered for, storing finds one.
+        """
+        half = max(1, self._pool.get_max_size() // 2)
+        return type(self)(self._pool, timeout_s=self._timeout_s, at_most=half, reach=self._reach)
+
     async def close(self, *, timeout_s: float = 5.0) -> None:
         """Close every connection; those still busy after `timeout_s` are cut."""
         try:
@@ -161,16 +187,28 @@ class Database:
             DatabaseUnavailable: from here or from within the block, when the server is the cause.
         """
         try:
-            async with self._pool.acquire(timeout=self._timeout_s) as connection:
-                self.available = True
+            async with self._turn(), self._pool.acquire(timeout=self._timeout_s) as connection:
+                self._reach.made = True
                 yield connection
         except _UNREACHABLE as error:
             if isinstance(error, ValueError):  # asyncpg's word for an argument that cannot be sent
                 raise
-            self.available = False
+            self._reach.made = False
             raise DatabaseUnavailable(f"the database is not available: {_say(error)}") from error
         except _FAILED as error:
             raise DatabaseFailed(_say(error)) from error
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise DatabaseFailed("too many are waiting for it") from error
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
