@@ -83,6 +83,10 @@ class MqttSession:
         parts = urlsplit(url)
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
             raise ValueError(f"'{parts.scheme}://...' is no broker: use mqtt:// or mqtts://")
+        try:
+            parts.hostname.encode("idna")  # as connecting will
+        except UnicodeError:
+            raise ValueError(f"'{parts.hostname}' is no broker: no host has such a name") from None
         self._host = parts.hostname
         self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "mqtts" else None
         self._port = parts.port or (8883 if self._tls else 1883)
