@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final, Literal
 
 import msgspec
@@ -48,6 +49,7 @@ async def health(ask: Asking) -> Response:
         _judge(figures),
         losses_part(figures),
         standby_part(figures),
+        retention_part(figures),
     ]
     order: tuple[PartState, ...] = ("ok", "warn", "down")
     worst = max((part.state for part in parts), key=order.index)
@@ -72,20 +74,27 @@ def _broker(figures: dict[str, Any]) -> HealthPart:
     title = Texts("消息代理", "Broker")
     broker = figures["broker"]
     if not broker["connected"]:
-        text = Texts("未连接，正在重连；网关会留存数据", "not connected; gateways hold their data")
+        zh, en = _why(broker.get("fault_texts", []))
+        text = Texts(
+            f"未连接{zh}，正在重连；网关会留存数据", f"not connected{en}; gateways hold their data"
+        )
         return HealthPart("broker", "down", title, text)
     if not broker["listening"]:
-        text = Texts("已连接，正在补收积压", "connected, catching up with its backlog")
+        zh, en = _why(broker.get("fault_texts", []))
+        text = Texts(f"已连接，正在补收积压{zh}", f"connected, catching up with its backlog{en}")
         return HealthPart("broker", "warn", title, text)
     return HealthPart("broker", "ok", title, Texts("已连接", "connected"))
 
 
 def _journal(figures: dict[str, Any]) -> HealthPart:
     title = Texts("日志", "Journal")
-    fault, free = figures["journal"].get("fault"), figures["journal"].get("free_mib")
+    fault, free = figures["journal"].get("fault_text"), figures["journal"].get("free_mib")
     if fault is not None:
-        zh = f"无法写入（{fault}）；未保存的报文不予确认"
-        en = f"cannot be written ({fault}); nothing unsaved is acknowledged"
+        zh, en = _why([fault])
+        zh, en = (
+            f"无法写入{zh}；未保存的报文不予确认",
+            f"cannot be written{en}; nothing unsaved is acknowledged",
+        )
         return HealthPart("journal", "down", title, Texts(zh, en))
     if free is None:
         return HealthPart("journal", "ok", title, Texts("正常", "well"))
@@ -150,14 +159,38 @@ def standby_part(figures: dict[str, Any]) -> HealthPart:
     if not faults:
         return HealthPart("standby", "ok", title, Texts("正常", "well"))
     names = [_FILES.get(name, Texts(name, name)) for name in sorted(faults)]
-    why = "; ".join(sorted(set(faults.values())))
+    zh_why, en_why = _why(figures["standby"].get("fault_texts", {}).values())
     zh = "、".join(name.zh for name in names)
     en = ", ".join(name.en for name in names)
     text = Texts(
-        f"无法写入：{zh}（{why}）；数据库不可用时将无法以最新状态启动",
-        f"cannot be written: {en} ({why}); without the database a start would not be up to date",
+        f"无法写入：{zh}{zh_why}；数据库不可用时将无法以最新状态启动",
+        f"cannot be written: {en}{en_why}; without the database a start would not be up to date",
     )
     return HealthPart("standby", "warn", title, text)
+
+
+def retention_part(figures: dict[str, Any]) -> HealthPart:
+    """Whether forgetting goes by this machine's clock."""
+    title = Texts("历史清理", "Retention")
+    ahead_s = figures.get("retention", {}).get("clock_ahead_s")
+    if ahead_s is None:
+        return HealthPart("retention", "ok", title, Texts("正常", "well"))
+    days = ahead_s / 86_400
+    text = Texts(
+        f"不采信本机时钟：比已存数据所能证明的快 {days:.1f} 天，过期数据暂不清理；请校准时钟，"
+        "若服务曾停运这么久则会自行追上",
+        f"does not believe this machine's clock: it is {days:.1f} days ahead of what is stored, and "
+        "nothing is forgotten by it; set it right, or wait if the service was down for so long",
+    )
+    return HealthPart("retention", "warn", title, text)
+
+
+def _why(faults: Iterable[dict[str, str]]) -> tuple[str, str]:
+    """Reasons in brackets, zh-CN and en; nothing where none is known."""
+    known = sorted({(fault["zh-CN"], fault["en"]) for fault in faults})
+    if not known:
+        return "", ""
+    return f"（{'；'.join(zh for zh, _ in known)}）", f" ({'; '.join(en for _, en in known)})"
 
 
 def root_router(metrics: CollectorRegistry) -> APIRouter:

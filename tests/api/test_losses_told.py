@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.health import losses_part, standby_part
+from api.health import losses_part, retention_part, standby_part
 
 
 def figures(*, holes: int = 0, set_aside: int = 0, **faults: str) -> dict[str, Any]:
@@ -12,7 +12,10 @@ def figures(*, holes: int = 0, set_aside: int = 0, **faults: str) -> dict[str, A
     return {
         "store": {"set_aside": set_aside},
         "journal": {"holes": holes, "newest_hole_at": at},
-        "standby": {"faults": faults},
+        "standby": {
+            "faults": faults,
+            "fault_texts": {n: {"zh-CN": f"[{why}]", "en": why} for n, why in faults.items()},
+        },
     }
 
 
@@ -44,3 +47,12 @@ def test_each_file_of_the_standby_copy_that_cannot_be_written_is_named() -> None
     assert part.state == "warn"
     assert "判断状态、设备台账" in part.text.zh
     assert "state of judging, registry (no space left)" in part.text.en
+    assert "（[no space left]）" in part.text.zh
+
+
+def test_a_clock_that_retention_does_not_believe_is_a_warning() -> None:
+    assert retention_part({"retention": {"clock_ahead_s": None}}).state == "ok"
+    part = retention_part({"retention": {"clock_ahead_s": 3 * 86_400}})
+    assert part.state == "warn"
+    assert "3.0 天" in part.text.zh
+    assert "3.0 days ahead" in part.text.en
