@@ -54,6 +54,15 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells the file at a path from another one there; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _claims(connection: sqlite3.Connection) -> list[str]:
     row = connection.execute("SELECT value FROM meta WHERE key = 'claims'").fetchone()
     return [] if row is None else str(row[0]).split()
@@ -76,6 +85,7 @@ class SqliteFile:
         try:
             self._take_lock()
             self._connection = _connect(path)
+            self._identity = _identity(path)
             self.id = self._prepare(max(now_s << EPOCH_SHIFT, after + 1))
             self._cap()
         except BaseException:
@@ -122,7 +132,17 @@ class SqliteFile:
         """One transaction: a step of trimming, then the entries. Returns the first position.
 
         Trimming comes first, so that the room it frees serves these very entries.
+
+        Raises:
+            JournalUnavailable: the file no longer lies at its path. SQLite would go on writing into
+                a file that nobody finds again when this process has ended.
         """
+        if _identity(self._path) != self._identity:
+            message = (
+                f"the journal {self._path} was moved or deleted while in use: put it back, or stop "
+                "the service"
+            )
+            raise JournalUnavailable(message)
         first = self.last + 1
         rows = [(first + i, entry.kind, entry.payload) for i, entry in enumerate(entries)]
         self._connection.execute("BEGIN IMMEDIATE")

@@ -81,3 +81,23 @@ def test_a_full_disk_refuses_appends_reads_on_and_recovers(small_disk: Path) -> 
         await journal.close()
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("moved", ["journal.db", "."])
+def test_a_journal_whose_file_was_taken_away_keeps_nothing_more(tmp_path: Path, moved: str) -> None:
+    """What it took would be gone with the process: on disk nobody finds that file again."""
+    home = tmp_path / "home"
+    home.mkdir()
+    path = home / "journal.db"
+
+    async def scene() -> None:
+        journal = await open_journal(f"sqlite:///{path}", now_s=NOW_S)
+        kept = await journal.append([Entry(EntryKind.ACT, b"kept")])
+        (home / moved).rename(tmp_path / "elsewhere")
+        with pytest.raises(JournalUnavailable, match=r"journal\.db was moved or deleted"):
+            await journal.append([Entry(EntryKind.ACT, b"refused")])
+        (tmp_path / "elsewhere").rename(home / moved)
+        assert await journal.append([Entry(EntryKind.ACT, b"kept")]) == kept + 1
+        await journal.close()
+
+    asyncio.run(scene())
