@@ -2,7 +2,8 @@
 
 Here conditions turn into alarms. A target (one sensor or gateway, one family) has at most one open
 alarm; its episode begins when a condition becomes active and ends as `alerting.lifecycle` says.
-Everything that changes an alarm passes `_record`, so every change is a transition with an ordinal.
+What changes an alarm passes `_record`, so every change is a transition with an ordinal; but for a
+latch given by an edit to an alarm that is active, which changes nothing anybody sees.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ place; the line is looked up, so an edit of the source that removes it shows up 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FunctionType, ModuleType
 from typing import Any
@@ -16,6 +16,8 @@ import pytest
 
 from alerting import (
     arrival,
+    batch_readings,
+    carrying,
     clocks,
     conditions,
     engine,
@@ -26,6 +28,13 @@ from alerting import (
     silence,
 )
 from tests.alerting.law import check
+from tests.alerting.play import S, high
+from tests.alerting.test_carrying import (
+    test_an_edit_goes_by_the_last_value_that_could_be_judged as an_edit_goes_by,
+)
+from tests.alerting.test_carrying import (
+    test_an_edit_neither_ends_our_deafness_nor_begins_it_anew as an_edit_neither_ends_our_deafness,
+)
 
 BUGS: dict[str, tuple[ModuleType, str, str]] = {
     "a repeated time counts as newer": (
@@ -56,7 +65,7 @@ BUGS: dict[str, tuple[ModuleType, str, str]] = {
     "maintenance clears": (
         readings, "after = NORMAL if before == PENDING else before", "after = NORMAL"),
     "only the first reading outside the window is judged": (
-        engine, "look = np.flatnonzero(np.arange(len(live.row)) >= begin[live.row])",
+        batch_readings, "look = np.flatnonzero(np.arange(len(live.row)) >= begin[live.row])",
         "look = found"),
     "changes are told sensor by sensor": (
         engine, "in sorted(events)", "in sorted(events, key=lambda e: (e[1], e[2]))"),
@@ -71,11 +80,11 @@ BUGS: dict[str, tuple[ModuleType, str, str]] = {
     "a reading that cannot be makes others void": (
         order, "self.far[message], FOREVER)", "self.far[message], self.far[message])"),
     "delays stay in a time that cannot be": (
-        engine, "since[since > lapse.latest] -= lapse.by", "pass"),
+        batch_readings, "since[since > lapse.latest] -= lapse.by", "pass"),
     "true delays are moved with the void ones": (
-        engine, "since[since > lapse.latest] -= lapse.by", "since -= lapse.by"),
+        batch_readings, "since[since > lapse.latest] -= lapse.by", "since -= lapse.by"),
     "the window hides that a time is void": (
-        engine, "outside[np.searchsorted(live.place, list(self._lapses))] = True", "pass"),
+        batch_readings, "outside[np.searchsorted(live.place, list(self._lapses))] = True", "pass"),
     "a message sent in the future rings no bell": (
         engine, "ahead = (row >= 0) & (clocks.lead > -FUTURE_US)",
         "ahead = (row >= 0) & (clocks.lead == 0)"),
@@ -138,6 +147,25 @@ def planted(module: ModuleType, line: str, bug: str) -> Iterator[None]:
     finally:
         for name, function in right.items():
             function.__code__ = codes[name]
+
+
+EDITS: dict[str, tuple[str, str, Callable[[], None]]] = {
+    "a pending delay goes on by a value that could not be judged": (
+        "float(newest.held[row]), now)", "float(newest.value[row]), now)",
+        lambda: an_edit_goes_by(high(26, on_delay_us=30 * S))),
+    "an edit begins our deafness anew": (
+        "deaf=state.deaf", "deaf=0", an_edit_neither_ends_our_deafness),
+    "an edit takes for granted that we listen": (
+        "listening=state.listening", "listening=True", an_edit_neither_ends_our_deafness),
+}  # fmt: skip
+"""The streams hold no edits: what goes wrong with one is caught by a test of its own."""
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_the_tests_of_edits_catch(name: str) -> None:
+    line, bug, test = EDITS[name]
+    with planted(carrying, line, bug), pytest.raises((AssertionError, IndexError)):
+        test()
 
 
 @pytest.mark.parametrize("name", BUGS)
