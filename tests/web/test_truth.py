@@ -266,3 +266,13 @@ def test_a_closed_alarm_has_room_for_its_date(screen: Open, plant: Plant) -> Non
         " return text.getBoundingClientRect().right - e.nextElementSibling.getBoundingClientRect().left }"
     )
     assert over <= 0, f"the date runs {over} px into the answer"
+
+
+def test_a_unit_that_is_a_word_is_in_the_readers_language(screen: Open, plant: Plant) -> None:
+    spark = {"gateway": plant.gateway, "tag": "web.spark", "measurand": "DC_SPARK"}
+    added = plant.http.post("/api/v1/sensors", headers=plant.admin, json=spark)
+    assert added.status_code == 201, added.text
+    plant.say("web.spark", 1.0)
+    page = screen().open(f"/sensors/{added.json()['id']}")
+    expect(page.locator(".figure")).to_contain_text("1.00 次/分钟")
+    expect(page.locator("main")).not_to_contain_text("count/min")

@@ -82,6 +82,7 @@ export const en: Messages = {
     power: 'Power',
     warehouse: 'Warehouse',
   },
+  units: { count: 'counts', 'count/min': 'counts/min', 'count/s': 'counts/s' },
   class: { gas: 'Gas', dust: 'Dust', power: 'Power' },
   span: {
     s: '{n} s',

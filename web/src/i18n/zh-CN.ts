@@ -74,6 +74,7 @@ export const zhCN = {
     power: '电力',
     warehouse: '仓储',
   },
+  units: { count: '次', 'count/min': '次/分钟', 'count/s': '次/秒' },
   class: { gas: '气体', dust: '粉尘', power: '电力' },
   span: {
     s: '{n} 秒',

@@ -33,7 +33,8 @@ export function useFigures(
   alarm: () => Alarm,
   past: () => boolean = () => false,
 ): { figures: ComputedRef<Figures>; live: ComputedRef<Value | undefined> } {
-  const { t, briefly } = useWords()
+  const words = useWords()
+  const { t, briefly } = words
   const now = useNow()
   const values = useValues()
 
@@ -61,7 +62,7 @@ export function useFigures(
   const figures = computed<Figures>(() => {
     const of = alarm()
     if (inSeconds(of)) return ofTime(of)
-    const unit = of.unit
+    const unit = words.unit(of.unit)
     const limit = of.limit === null ? '' : ` / ${figure(of.limit)}`
     const shown = { limit, unit, silent: false }
     const newest = live.value

@@ -13,6 +13,8 @@ export interface Words {
   briefly: (ms: number) => string
   /** A word for a code; where we have none, `none` or else the code itself. */
   code: (group: string, code: string | null | undefined, none?: string) => string
+  /** A unit as people write it; symbols are the same in every language. */
+  unit: (unit: string) => string
   /** Why a question failed. */
   why: (error: unknown) => string
 }
@@ -47,6 +49,8 @@ export function useWords(): Words {
     return te(`${group}.${value}`) ? t(`${group}.${value}`) : (none ?? value)
   }
 
+  const unit: Words['unit'] = (name) => code('units', name)
+
   const why: Words['why'] = (error) => {
     if (error instanceof Unreachable) return t('common.unreachable')
     if (error instanceof ProblemError) {
@@ -56,5 +60,5 @@ export function useWords(): Words {
     return error instanceof Error ? error.message : String(error)
   }
 
-  return { t, of, span, briefly, code, why }
+  return { t, of, span, briefly, code, unit, why }
 }
