@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ async def checkpoints(stage: Stage, count: int) -> None:
                 await asyncio.sleep(0.02)
 
 
+async def in_the_way(of: Path) -> None:
+    """A directory where a file shall be made, between two moments in which it is there."""
+    async with asyncio.timeout(10):
+        while not of.is_dir():
+            with suppress(FileExistsError):
+                of.mkdir(parents=True)
+            await asyncio.sleep(0)
+
+
 def test_behind_a_copy_that_cannot_be_written_the_journal_is_kept_and_storing_goes_on(
     scene: Scene[None], tmp_path: Path
 ) -> None:
@@ -41,7 +51,7 @@ def test_behind_a_copy_that_cannot_be_written_the_journal_is_kept_and_storing_go
             await checkpoints(stage, 3)
             copy = stage.standby.load_checkpoint()
             assert copy is not None
-            (tmp_path / "standby" / ".checkpoint.new").mkdir(parents=True)
+            await in_the_way(tmp_path / "standby" / ".checkpoint.new")
             await checkpoints(stage, 4)
             assert not storing.done()
             assert stage.journal.first <= copy.position + 1
@@ -66,7 +76,7 @@ def test_a_nearly_full_journal_is_trimmed_even_past_a_copy_that_cannot_be_writte
 ) -> None:
     async def act(database: Database) -> None:
         async with staged(database, tmp_path, max_bytes=1 << 20) as stage:
-            (tmp_path / "standby" / ".checkpoint.new").mkdir(parents=True)
+            await in_the_way(tmp_path / "standby" / ".checkpoint.new")
             with pytest.raises(JournalFull):
                 while True:
                     await stage.journal.append(

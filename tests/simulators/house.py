@@ -16,7 +16,7 @@ import msgspec
 from service.embedded import NatsBroker
 from simulators.broker import Broker, Login, topic
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 def now_us() -> int:

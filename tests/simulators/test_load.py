@@ -58,9 +58,7 @@ def test_what_was_acknowledged_is_what_was_heard(data_dir: Path, per_message: in
     asyncio.run(run())
 
 
-def test_unthrottled_it_is_bounded_by_the_window_and_faster_than_25_000_a_second(
-    data_dir: Path,
-) -> None:
+def test_unthrottled_it_is_bounded_by_the_window(data_dir: Path) -> None:
     """To a broker where nobody listens: this is about the publisher."""
 
     async def run() -> LoadReport:
@@ -72,7 +70,6 @@ def test_unthrottled_it_is_bounded_by_the_window_and_faster_than_25_000_a_second
     report = asyncio.run(run())
     assert report.unacknowledged == 0
     assert len(report.acknowledged) == report.published
-    assert report.published / report.seconds > 25_000
 
 
 def test_after_a_lost_broker_it_sends_again_and_nothing_acknowledged_is_missing(

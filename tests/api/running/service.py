@@ -207,7 +207,7 @@ def running(dsn: str, data_dir: Path) -> Iterator[House]:
         yield built.result(60)
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(60)
     assert not thread.is_alive(), "the service did not stop"
 
 
