@@ -69,6 +69,7 @@ def foreign_broker(
         port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
         if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
             raise ValueError
+        parts.hostname.encode("idna")  # UnicodeError is a ValueError
     except ValueError:  # also from a port that is no number, and from a lonely bracket
         raise WrongBrokerUrl(
             "mqtt_url must be mqtt://user:password@host:port, or mqtts:// for TLS"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 GRACE_S: Final = 2
 """How long open requests may go on when the service stops; streams end at once."""
+
+HEAD_S: Final = 20.0
+"""How long a client may take for the head of a request. uvicorn has no bound for the first of a
+connection: some hundred sockets that say nothing would take every file the process may open."""
 
 
 class PortTaken(Exception):
@@ -23,6 +29,34 @@ class HttpServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class PromptHttp(HttpToolsProtocol):
+    """Closes a connection on which the head of a request has not come within `HEAD_S`."""
+
+    _overdue: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast("asyncio.Transport", transport))
+        self._overdue = self.loop.call_later(HEAD_S, transport.close)
+
+    def on_message_begin(self) -> None:
+        self._met()
+        self._overdue = self.loop.call_later(HEAD_S, self.transport.close)
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._met()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._met()
+        super().connection_lost(exc)
+
+    def _met(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -52,6 +86,7 @@ def http_server(app: Callable[..., Any], *, trusted_proxies: Sequence[str] = ())
     return HttpServer(
         uvicorn.Config(
             app,
+            http=PromptHttp,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACE_S,

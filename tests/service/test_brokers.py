@@ -35,7 +35,9 @@ def test_user_and_password_are_decoded_and_kept_apart() -> None:
     assert (broker.username, broker.password) == ("li", "p@ss")
 
 
-@pytest.mark.parametrize("url", ["host", "http://host", "mqtt://", "mqtt://h:port", "mqtt://[::1"])
+@pytest.mark.parametrize(
+    "url", ["host", "http://host", "mqtt://", "mqtt://h:port", "mqtt://[::1", "mqtt://a..b"]
+)
 def test_what_is_no_broker_is_refused(url: str) -> None:
     with pytest.raises(WrongBrokerUrl, match="must be mqtt://"):
         access(url)
