@@ -16,6 +16,7 @@ from alerting.texts import (
     GAS_LEVEL_NAMES,
     LEVEL_NAMES,
     SENTENCES,
+    UNIT_WORDS,
     UNITS,
     Locale,
 )
@@ -110,9 +111,9 @@ def _trouble(
     form = "no_value" if subject.value is None else beyond or subject.family
     return texts[form].format(
         name=name,
-        value=_number(subject.value, unit),
+        value=_number(subject.value, unit, locale),
         level=levels[locale][subject.level],
-        limit=_number(subject.limit, unit),
+        limit=_number(subject.limit, unit, locale),
         source=texts["source"].format(source=source) if source else "",
     )
 
@@ -131,9 +132,9 @@ def _without_level(subject: Alarm | Transition, locale: Locale, name: str) -> st
     )
 
 
-def _number(value: float | None, unit: str) -> str:
+def _number(value: float | None, unit: str, locale: Locale) -> str:
     text = "" if value is None else f"{value:.6g}"
-    return f"{text} {unit}".strip()
+    return f"{text} {UNIT_WORDS[locale].get(unit, unit)}".strip()
 
 
 def duration(microseconds: int, locale: Locale) -> str:

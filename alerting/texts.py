@@ -138,3 +138,9 @@ UNITS: Final[dict[Locale, tuple[str, str, str]]] = {
     "en": ("{} s", "{} min", "{} h"),
 }
 """Seconds, minutes, hours."""
+
+UNIT_WORDS: Final[dict[Locale, dict[str, str]]] = {
+    "zh-CN": {"count": "次", "count/min": "次/分钟", "count/s": "次/秒"},
+    "en": {"count": "counts", "count/min": "counts/min", "count/s": "counts/s"},
+}
+"""Units of the catalogue that are words; the others are symbols, alike everywhere."""

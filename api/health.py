@@ -66,8 +66,12 @@ def _database(figures: dict[str, Any]) -> HealthPart:
             zh, en = f"{zh}，{behind} 条读数待补存", f"{en}, {behind} readings wait to be stored"
         return HealthPart("store", "down", title, Texts(zh, en))
     lag = store["lag_s"]
-    text = Texts(f"正常，滞后 {lag:.1f} 秒", f"well, {lag:.1f} s behind")
-    return HealthPart("store", "warn" if lag > LAG_S else "ok", title, text)
+    late = lag > LAG_S
+    text = Texts(
+        f"{'入库' if late else '正常，'}滞后 {lag:.1f} 秒",
+        f"{'storing' if late else 'well,'} {lag:.1f} s behind",
+    )
+    return HealthPart("store", "warn" if late else "ok", title, text)
 
 
 def _broker(figures: dict[str, Any]) -> HealthPart:

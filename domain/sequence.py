@@ -159,6 +159,9 @@ class SequenceTracker:
 
     def _settle(self, gateway: int, boot: str | None, first: int, last: int) -> None:
         boots = self._gateways.get(gateway, ())
+        if boots and boots[-1].boot == boot:  # nearly always the one heard last
+            self._gateways[gateway] = (*boots[:-1], _with_range(boots[-1], first, last))
+            return
         known = self._find(gateway, boot) or _Boot(boot, 0, ())
         others = tuple(other for other in boots if other.boot != boot)
         settled = _with_range(known, first, last)

@@ -43,6 +43,15 @@ def test_other_classes_name_the_limit() -> None:
     assert text == "风速 4 m/s 低于低限报警值 5 m/s，持续 90 秒，迟到数据"
 
 
+def test_a_unit_that_is_a_word_is_in_the_readers_language() -> None:
+    play = Play(sensor(1, high(10)))
+    play.read(0, 12)
+    text = explain(play.alarm(), "zh-CN", sensor_name="火花探测", unit="count/min")
+    assert text == "火花探测 12 次/分钟 超过高限报警值 10 次/分钟"
+    text = explain(play.alarm(), "en", sensor_name="Sparks", unit="count/min")
+    assert text == "Sparks 12 counts/min is above the high limit 10 counts/min"
+
+
 def test_over_range_says_what_it_was_judged_as() -> None:
     play = gas()
     play.read(1, 120)
