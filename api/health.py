@@ -100,6 +100,13 @@ def _journal(figures: dict[str, Any]) -> HealthPart:
             f"cannot be written{en}; nothing unsaved is acknowledged",
         )
         return HealthPart("journal", "down", title, Texts(zh, en))
+    if figures["journal"].get("astray"):
+        text = Texts(
+            "文件在使用中被移走或删除：判断照常，但服务一旦停止，未入库的数据会丢失；请在停止前放回原处",
+            "its file was moved or deleted while in use: judging goes on, but a stop loses what is "
+            "not in the database; put it back before",
+        )
+        return HealthPart("journal", "down", title, text)
     if free is None:
         return HealthPart("journal", "ok", title, Texts("正常", "well"))
     state: PartState = "warn" if free < LOW_MIB else "ok"

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
+import structlog
+
 from domain.assets import Gateway
 from domain.readings import MICROSECONDS
 from ingest import Ingest
@@ -18,6 +20,7 @@ from service.storer import Storer
 from store.journal import Journal, JournalUnavailable
 
 RATE_WINDOW_S: Final = 5
+log = structlog.get_logger(__name__)
 
 
 class Figures:
@@ -25,6 +28,7 @@ class Figures:
 
     Attributes:
         free_mib: what the journal can still take, as of the last sample; None: not known.
+        astray: the journal was moved or deleted while in use.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Figures:
         self._rejected: dict[str, int] = {}
         self._messages = 0
         self.free_mib: int | None = None
+        self.astray = False
 
     async def run(self) -> None:
         """Task: sample once a second, for ever."""
@@ -60,10 +65,16 @@ class Figures:
             try:
                 space = await self._journal.space()
                 self.free_mib = space.free >> 20
+                self._note_astray(astray=space.astray)
             except JournalUnavailable:
                 self.free_mib = None
             self._count()
             await asyncio.sleep(1.0)
+
+    def _note_astray(self, *, astray: bool) -> None:
+        if astray and not self.astray:
+            log.error("journal.astray", do="put its file back before the service stops")
+        self.astray = astray
 
     def gateways_online(self) -> int:
         return sum(self._ingest.gateway(g.number).online is True for g in self._gateways())

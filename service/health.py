@@ -71,6 +71,7 @@ class Health:
             "journal": {
                 "lag_readings": figures.lag_readings(),
                 "free_mib": figures.free_mib,
+                "astray": figures.astray,
                 "fault": journal_fault,
                 "fault_text": None if journal_fault is None else fault_texts(journal_fault),
                 "holes": losses.holes,

@@ -34,10 +34,15 @@ class JournalNewer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Bytes the journal holds, and bytes it can still take before `JournalFull`."""
+    """Bytes the journal holds, and bytes it can still take before `JournalFull`.
+
+    Attributes:
+        astray: it was moved or deleted while in use, and ends with this process.
+    """
 
     used: int
     free: int
+    astray: bool = False
 
 
 class Journal(Protocol):

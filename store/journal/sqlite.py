@@ -185,9 +185,6 @@ class SqliteJournal:
         together = [entry for append in appends for entry in append.entries]
         try:
             position = self._file.append(together, trim_through=trim_through)
-        except JournalUnavailable as moved:  # what is at its path now is not ours
-            self._from_thread(partial(_fail, appends, moved))
-            return
         except sqlite3.Error as error:
             failure = unavailable(error)
             if isinstance(failure, JournalFull):

@@ -85,7 +85,6 @@ class SqliteFile:
         try:
             self._take_lock()
             self._connection = _connect(path)
-            self._identity = _identity(path)
             self.id = self._prepare(max(now_s << EPOCH_SHIFT, after + 1))
             self._cap()
         except BaseException:
@@ -132,17 +131,7 @@ class SqliteFile:
         """One transaction: a step of trimming, then the entries. Returns the first position.
 
         Trimming comes first, so that the room it frees serves these very entries.
-
-        Raises:
-            JournalUnavailable: the file no longer lies at its path. SQLite would go on writing into
-                a file that nobody finds again when this process has ended.
         """
-        if _identity(self._path) != self._identity:
-            message = (
-                f"the journal {self._path} was moved or deleted while in use: put it back, or stop "
-                "the service"
-            )
-            raise JournalUnavailable(message)
         first = self.last + 1
         rows = [(first + i, entry.kind, entry.payload) for i, entry in enumerate(entries)]
         self._connection.execute("BEGIN IMMEDIATE")
@@ -207,6 +196,7 @@ class SqliteReader:
         self._connection = sqlite3.connect(
             f"file:{path}?mode=ro", uri=True, timeout=5.0, check_same_thread=False
         )
+        self._identity = _identity(path)
 
     def read(self, after: int, *, max_bytes: int) -> list[tuple[Position, Entry]]:
         query = "SELECT position, kind, payload FROM entries WHERE position > ? ORDER BY position"
@@ -227,14 +217,23 @@ class SqliteReader:
         return _claims(self._connection)
 
     def space(self, max_bytes: int) -> Space:
-        """Counted in whole pages; free room is bounded by the cap and by the disk."""
+        """Counted in whole pages; free room is bounded by the cap and by the disk.
+
+        SQLite goes on writing into a file that was moved or deleted. So do we: judging matters
+        more than what a stop would lose then, and who hears of it can see to both.
+        """
         page, unused, pages = (
             int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
             for name in ("page_size", "freelist_count", "page_count")
         )
-        disk = os.statvfs(self._path.parent)
-        growth = min(max_bytes - pages * page, disk.f_bavail * disk.f_frsize)
-        return Space(used=(pages - unused) * page, free=unused * page + max(growth, 0))
+        growth = max_bytes - pages * page
+        astray = _identity(self._path) != self._identity
+        if not astray:
+            disk = os.statvfs(self._path.parent)
+            growth = min(growth, disk.f_bavail * disk.f_frsize)
+        return Space(
+            used=(pages - unused) * page, free=unused * page + max(growth, 0), astray=astray
+        )
 
     def close(self) -> None:
         self._connection.close()

@@ -84,20 +84,24 @@ def test_a_full_disk_refuses_appends_reads_on_and_recovers(small_disk: Path) -> 
 
 
 @pytest.mark.parametrize("moved", ["journal.db", "."])
-def test_a_journal_whose_file_was_taken_away_keeps_nothing_more(tmp_path: Path, moved: str) -> None:
-    """What it took would be gone with the process: on disk nobody finds that file again."""
+def test_a_journal_whose_file_was_taken_away_goes_on_and_says_so(
+    tmp_path: Path, moved: str
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    path = home / "journal.db"
 
     async def scene() -> None:
-        journal = await open_journal(f"sqlite:///{path}", now_s=NOW_S)
-        kept = await journal.append([Entry(EntryKind.ACT, b"kept")])
+        journal = await open_journal(f"sqlite:///{home / 'journal.db'}", now_s=NOW_S)
+        kept = await journal.append([Entry(EntryKind.ACT, b"at home")])
+        assert not (await journal.space()).astray
         (home / moved).rename(tmp_path / "elsewhere")
-        with pytest.raises(JournalUnavailable, match=r"journal\.db was moved or deleted"):
-            await journal.append([Entry(EntryKind.ACT, b"refused")])
+        assert await journal.append([Entry(EntryKind.ACT, b"abroad")]) == kept + 1
+        assert len(await journal.read(kept - 1, max_bytes=1000)) == 2
+        space = await journal.space()
+        assert space.astray
+        assert space.free > 0
         (tmp_path / "elsewhere").rename(home / moved)
-        assert await journal.append([Entry(EntryKind.ACT, b"kept")]) == kept + 1
+        assert not (await journal.space()).astray
         await journal.close()
 
     asyncio.run(scene())

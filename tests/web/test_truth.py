@@ -117,6 +117,7 @@ def test_what_keeps_the_service_from_working_is_on_every_screen(screen: Open) ->
         "journal": {
             "lag_readings": 0,
             "free_mib": 0,
+            "astray": True,
             "fault_text": {"zh-CN": "磁盘已满", "en": "no space left"},
         },
         "turning": False,
@@ -130,7 +131,7 @@ def test_what_keeps_the_service_from_working_is_on_every_screen(screen: Open) ->
         lambda route: route.fulfill(body=body, content_type="text/event-stream"),
     )
     page = opened.open("/alarms")
-    for text in ("磁盘已满", "消息被扣住", "没有数据在被判断"):
+    for text in ("磁盘已满", "被移走或删除", "消息被扣住", "没有数据在被判断"):
         expect(page.get_by_role("alert").filter(has_text=text)).to_be_visible()
     expect(page.get_by_text("no space left")).to_have_count(0)
     expect(page.get_by_role("status").filter(has_text="积压")).to_be_visible()

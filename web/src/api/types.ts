@@ -56,7 +56,7 @@ export interface HealthFrame {
   now: string | number
   store: StoreFigures
   broker: { connected: boolean; listening: boolean; fault_texts: Text[] }
-  journal: { lag_readings: number | null; free_mib: number | null; fault_text: Text | null }
+  journal: { lag_readings: number | null; free_mib: number | null; astray: boolean; fault_text: Text | null }
   /** Whether anything is judged at all. */
   turning: boolean
   readings_per_s: number

@@ -422,6 +422,8 @@ export const en: Messages = {
     mutedFor: 'back in {s} s',
     soundOff: 'Sound is off on this screen: new alarms will be silent.',
     notJudging: 'Nothing is being judged: there will be no new alarms.',
+    journalAstray:
+      'The journal file was moved or deleted while in use. Judging goes on; put it back before the service stops, or what is not in the database is lost.',
     journalFault: 'The journal cannot be written ({why}): neither readings nor acts can be kept.',
     brokerFault: 'Message broker fault: {why}',
     catchingUp: 'Catching up with the message broker: silence is not judged meanwhile.',

@@ -412,6 +412,7 @@ export const zhCN = {
     mutedFor: '{s} 秒后恢复',
     soundOff: '本机声音已关闭，新报警不会响铃。',
     notJudging: '没有数据在被判断：不会有新报警。',
+    journalAstray: '日志文件在使用中被移走或删除。判断照常；请在服务停止前放回原处，否则未入库的数据会丢失。',
     journalFault: '日志无法写入（{why}）：收到的数据和操作都保存不了。',
     brokerFault: '消息服务故障：{why}',
     catchingUp: '正在补收消息服务的积压：此刻不判断数据中断。',
