@@ -16,7 +16,7 @@ from store.database import Database, refusals
 from store.holes import record_hole
 from store.journal import Journal
 from store.migrate import MigrationChanged, SchemaNewer, migrate, migrations, pending
-from store.recovery import Fenced, Recovered, open_epoch, recover, take_claim
+from store.recovery import IN_USE_S, Fenced, InUse, Recovered, open_epoch, recover, take_claim
 from store.storage import Storage
 
 log = structlog.get_logger(__name__)
@@ -150,6 +150,12 @@ async def _open_epoch(
         await open_epoch(database, journal.id, first_position=journal.first, now=now)
     except Fenced as error:
         raise _fenced(error) from error
+    except InUse as error:
+        raise CannotStart(
+            f"{error}; this one has another data directory and would put it out for good. Mend "
+            "VEDETTE_DATABASE_URL; or, where this one is to take its place, stop the other, or see "
+            f"that its host is down, and wait {IN_USE_S:.0f} s"
+        ) from error
     except ValueError as error:
         raise CannotStart(
             f"{error}. If that other service is in use, mend VEDETTE_DATABASE_URL of one of them "

@@ -13,6 +13,8 @@ from store.database import Database
 from store.orphans import close_orphans
 
 KEPT_CHECKPOINTS: Final = 2
+IN_USE_S: Final = 30.0
+"""A database in which something was stored so lately is in use: checkpoints come every 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,10 @@ class Recovered:
 
 class Fenced(Exception):
     """Another service, or a copy of this one, has taken the database over since."""
+
+
+class InUse(Exception):
+    """A service of another journal stores in the database; taking it over would put that one out."""
 
 
 async def recover(database: Database) -> Recovered:
@@ -98,6 +104,7 @@ async def open_epoch(database: Database, journal_id: str, *, first_position: int
     Raises:
         ValueError: the new journal's positions do not lie behind those stored.
         Fenced: the database has followed this journal before, and another since.
+        InUse: something was stored from the journal before within `IN_USE_S`.
     """
     async with database.transaction() as connection:
         [spine] = await connection.fetch("SELECT journal_id, position FROM spine FOR UPDATE")
@@ -119,6 +126,8 @@ async def open_epoch(database: Database, journal_id: str, *, first_position: int
                 f"{taken}, and it stands at {spine['position']}, but journal {journal_id} begins at "
                 f"{first_position}; positions never repeat"
             )
+        if spine["journal_id"] is not None:
+            await _refuse_in_use(connection, spine["journal_id"])
         await connection.execute(
             "INSERT INTO journal_epochs (journal_id, opened_at, first_position, "
             "previous_position) VALUES ($1, $2, $3, $4)",
@@ -138,6 +147,16 @@ async def open_epoch(database: Database, journal_id: str, *, first_position: int
             )
         await connection.execute("UPDATE spine SET journal_id = $1, claim = NULL", journal_id)
         await close_orphans(connection, before=first_position, now=now)
+
+
+async def _refuse_in_use(connection: Connection, journal_id: str) -> None:
+    """By the server's clock. A time far ahead of it is of a clock set back since, and says nothing."""
+    ago_s = await connection.fetchval(_USED_AGO, IN_USE_S)
+    if ago_s is not None:
+        raise InUse(
+            f"another service, with journal {journal_id}, used this database {max(0, round(ago_s))} "
+            "s ago"
+        )
 
 
 async def take_claim(
@@ -175,3 +194,12 @@ def _utc(time_us: int | None) -> str:
     if time_us is None:
         return "an unknown time"
     return datetime.fromtimestamp(time_us // 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+
+
+_USED_AGO: Final = """
+SELECT extract(epoch FROM clock_timestamp() - max(at))::float8
+FROM (SELECT received_through FROM spine
+      UNION ALL SELECT max(stored_at) FROM checkpoints
+      UNION ALL SELECT max(opened_at) FROM journal_epochs) AS used (at)
+WHERE abs(extract(epoch FROM clock_timestamp() - at)) < $1::float8
+"""

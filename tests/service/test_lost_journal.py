@@ -12,7 +12,7 @@ from service.storer import TwoHistories
 from store.alarms import get_alarm, open_alarms, timeline
 from store.database import Database
 from store.scope import ALL
-from tests.service.stage import Stage, batch, staged, tick_entry
+from tests.service.stage import Stage, batch, staged, tick_entry, unused_for_a_minute
 from tests.store.conftest import Scene
 
 
@@ -49,6 +49,7 @@ def test_an_alarm_that_only_a_lost_journal_knew_does_not_block_the_next_one(
     async def act(database: Database) -> None:
         async with staged(database, tmp_path / "lost", age_s=60, checkpoint_s=3600) as stage:
             lost = await raised_behind_the_only_checkpoint(stage)
+        await unused_for_a_minute(database)
         async with staged(database, tmp_path / "new") as stage:
             await the_next_alarm_is_the_only_open_one(stage, database, lost)
 
@@ -144,6 +145,7 @@ def test_only_a_screen_that_stood_in_the_lost_stretch_is_told_to_start_over(
                 await stage.spine.append(tick_entry())
             if how == "cut journal":
                 await stage.journal.trim(stage.journal.last - 1)
+        await unused_for_a_minute(database)
         behind: Key | None = None
         for restart in range(3):
             async with staged(database, new) as stage:

@@ -20,7 +20,7 @@ from store.database import Database
 from store.holes import list_holes
 from store.journal import Journal, open_journal
 from store.writer import Commit, commit
-from tests.service.stage import batch, now_us, staged, tick_entry
+from tests.service.stage import batch, now_us, staged, tick_entry, unused_for_a_minute
 from tests.store.conftest import Scene
 
 CLAIM = "this-process"
@@ -134,6 +134,7 @@ def test_a_lost_journal_opens_an_epoch_and_positions_never_repeat(
             await stage.spine.append_batch(batch(1.0))
             await stage.all_is_stored()
             before = stage.storer.committed
+        await unused_for_a_minute(database)
         async with staged(database, tmp_path / "new") as stage:
             stage.start_storing()
             await stage.spine.append_batch(batch(2.0))

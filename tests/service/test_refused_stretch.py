@@ -13,7 +13,16 @@ from service import committer
 from store.database import Database
 from store.holes import list_holes
 from store.writer import StaleJournal, open_epoch
-from tests.service.stage import Stage, batch, now_us, refolded, staged, tick_entry, until
+from tests.service.stage import (
+    Stage,
+    batch,
+    now_us,
+    refolded,
+    staged,
+    tick_entry,
+    until,
+    unused_for_a_minute,
+)
 from tests.store.conftest import Scene
 
 POISON = 66.0
@@ -184,6 +193,7 @@ def test_a_service_whose_database_another_one_took_over_ends_loudly(
             storing = stage.start_storing()
             await stage.spine.append_batch(batch(1.0))
             await stage.all_is_stored()
+            await unused_for_a_minute(database)
             later = stage.journal.last + 1_000_000
             await open_epoch(database, "another journal", first_position=later, now=now_us())
             await stage.spine.append(tick_entry())

@@ -18,7 +18,15 @@ from service.standby import Standby
 from store.database import Database
 from store.migrate import migrate
 from store.writer import StaleJournal
-from tests.service.stage import Stage, batch, now_us, staged, tick_entry, until
+from tests.service.stage import (
+    Stage,
+    batch,
+    now_us,
+    staged,
+    tick_entry,
+    until,
+    unused_for_a_minute,
+)
 from tests.store.conftest import Scene, Server
 
 
@@ -213,12 +221,40 @@ def test_without_migrating_a_newer_or_an_older_schema_is_refused(
     scene(act)
 
 
+def test_an_empty_data_directory_does_not_put_out_a_service_that_is_at_work(
+    scene: Scene[None], tmp_path: Path
+) -> None:
+    async def act(database: Database) -> None:
+        async with staged(database, tmp_path / "first", age_s=60) as first:
+            await fed(first, 1.0)
+            await is_refused(database)
+            await fed_on(first, 2.0)
+            assert await first.rows() == 2
+        async with staged(database, tmp_path / "first") as first:  # at once, as after a kill
+            await fed(first, 3.0)
+        await is_refused(database)
+        await unused_for_a_minute(database)
+        async with staged(database, tmp_path / "second") as second:  # the first one's host is dead
+            await fed(second, 4.0)
+            assert await second.rows() == 4
+
+    async def is_refused(database: Database) -> None:
+        with pytest.raises(CannotStart, match=r"used this database \d+ s ago.*stop the other.*wait 30 s"):
+            async with staged(database, tmp_path / "second"):
+                pass
+
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    scene(act)
+
+
 def test_a_service_whose_database_went_to_another_journal_keeps_its_own(
     scene: Scene[None], tmp_path: Path
 ) -> None:
     async def act(database: Database) -> None:
         async with staged(database, tmp_path / "first", age_s=60) as first:
             await fed(first, 1.0)
+        await unused_for_a_minute(database)
         async with staged(database, tmp_path / "second") as second:
             await fed(second, 2.0)
         with pytest.raises(CannotStart, match=r"took this database over at 20\d\d-.*keep this"):

@@ -7,6 +7,7 @@ import math
 import shutil
 import tempfile
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from store.database import Database, DatabaseUnavailable
 from store.decisions import ReplayDiffers
 from store.holes import list_holes, record_hole
 from store.migrate import migrate
-from store.recovery import Fenced, take_claim
+from store.recovery import Fenced, InUse, take_claim
 from store.writer import (
     DatabaseBehind,
     StaleJournal,
@@ -339,6 +340,36 @@ def test_a_journal_another_one_took_over_from_never_takes_the_database_back(open
         await open_epoch(database, "other", first_position=START + 6, now=T0)
         with pytest.raises(Fenced, match=r"took this database over at 20\d\d-.*other"):
             await open_epoch(database, JOURNAL, first_position=START + 90, now=T0)
+
+    opened(act)
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        "UPDATE spine SET received_through = now() - $1::interval",
+        "UPDATE checkpoints SET stored_at = now() - $1::interval",
+        "UPDATE journal_epochs SET opened_at = now() - $1::interval",
+    ],
+)
+def test_a_database_another_service_used_within_half_a_minute_is_not_taken_over(
+    opened: Play, trace: str
+) -> None:
+    async def act(database: Database) -> None:
+        await commit(database, replace(stretch(1), checkpoint=b"state"))
+        async with database.connection() as connection:
+            await connection.execute("UPDATE checkpoints SET stored_at = 'epoch'")
+        for ago_s, said in ((5, "5 s ago"), (-5, "0 s ago")):
+            await leave(database, ago_s)
+            with pytest.raises(InUse, match=f"journal {JOURNAL}, used this database {said}"):
+                await open_epoch(database, "other", first_position=START + 6, now=T0)
+        for ago_s in (31, -3600):  # the server's clock was set back by an hour
+            await leave(database, ago_s)
+            await open_epoch(database, f"other {ago_s}", first_position=START + 6, now=T0)
+
+    async def leave(database: Database, ago_s: int) -> None:
+        async with database.connection() as connection:
+            await connection.execute(trace, timedelta(seconds=ago_s))
 
     opened(act)
 
