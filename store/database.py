@@ -189,7 +189,8 @@ class Database:
         try:
             async with self._turn(), self._pool.acquire(timeout=self._timeout_s) as connection:
                 self._reach.made = True
-                yield connection
+                with self._losses(connection):
+                    yield connection
         except _UNREACHABLE as error:
             if isinstance(error, ValueError):  # asyncpg's word for an argument that cannot be sent
                 raise
@@ -197,6 +198,17 @@ class Database:
             raise DatabaseUnavailable(f"the database is not available: {_say(error)}") from error
         except _FAILED as error:
             raise DatabaseFailed(_say(error)) from error
+
+    @contextmanager
+    def _losses(self, connection: asyncpg.pool.PoolConnectionProxy) -> Iterator[None]:
+        """Say of a connection that broke no more than that: asyncpg tells what it cannot do with it."""
+        try:
+            yield
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            if not _is_lost(connection, error):
+                raise
+            self._reach.made = False
+            raise DatabaseUnavailable("the connection to the database was lost") from error
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -231,6 +243,15 @@ class Database:
                 return bool(answer == 1)
         except DatabaseUnavailable:
             return False
+
+
+def _is_lost(connection: asyncpg.pool.PoolConnectionProxy, error: Exception) -> bool:
+    if isinstance(error, asyncpg.InternalClientError):  # it broke where asyncpg did not expect it
+        return not isinstance(error, asyncpg.OutdatedSchemaCacheError)
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:  # the pool took it back, as it does once it is closed
+        return True
 
 
 def _say(error: BaseException) -> str:

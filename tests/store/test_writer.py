@@ -6,10 +6,12 @@ import asyncio
 import math
 import shutil
 import tempfile
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import asyncpg
 import numpy as np
 import pytest
 
@@ -448,6 +450,53 @@ def test_a_cut_connection_is_unavailable_and_the_next_commit_succeeds(opened: Pl
         await commit(database, stretch(1, readings((7, 1, 2))))
         assert database.available
         assert await stored(database) == [(7, 0, 1), (7, 1, 2)]
+
+    opened(act)
+
+
+@pytest.mark.parametrize("when", ["between statements", "in a statement", "in a copy"])
+def test_a_connection_that_breaks_in_a_transaction_is_told_as_lost(opened: Play, when: str) -> None:
+    """Not in the words by which asyncpg says what it cannot do with it any more."""
+
+    async def act(database: Database) -> None:
+        with pytest.raises(DatabaseUnavailable) as told:
+            async with database.transaction() as connection:
+                broken = cut(database, await connection.fetchval("SELECT pg_backend_pid()"))
+                if when == "between statements":
+                    await broken
+                    await connection.execute("SELECT 1")
+                elif when == "in a statement":
+                    await asyncio.gather(connection.execute("SELECT pg_sleep(60)"), broken)
+                else:
+                    await connection.execute("CREATE TABLE copied (line text)")
+                    await connection.copy_to_table("copied", source=lines(broken))
+        assert str(told.value) == "the connection to the database was lost"
+        assert not database.available
+
+    async def cut(database: Database, pid: int) -> None:
+        async with database.connection() as other:
+            await other.execute("SELECT pg_terminate_backend($1)", pid)
+
+    async def lines(broken: Awaitable[None]) -> AsyncIterator[bytes]:
+        yield b"before"
+        await broken
+        yield b"after"
+
+    opened(act)
+
+
+def test_a_protocol_that_asyncpg_lost_track_of_is_told_as_a_lost_connection(opened: Play) -> None:
+    """What a server killed at an unlucky moment leaves behind; no test can choose the moment."""
+
+    async def act(database: Database) -> None:
+        with pytest.raises(DatabaseUnavailable, match=r"^the connection to the database was lost$"):
+            async with database.transaction():
+                raise asyncpg.InternalClientError(
+                    "cannot switch to state 15; another operation (2)"
+                )
+        async with database.connection() as connection:
+            with pytest.raises(asyncpg.DataError):
+                await connection.execute("SELECT $1::integer", "no number")
 
     opened(act)
 
