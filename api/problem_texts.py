@@ -25,7 +25,13 @@ class ProblemText(NamedTuple):
 
 PROBLEMS: Final[dict[str, ProblemText]] = {
     "bad_request": ProblemText(
-        400, "请求无法理解", "{reason}", "The request cannot be understood", "{reason}"
+        400,
+        "请求无法理解",
+        "请求体无法解析：JSON 须为 UTF-8 编码，层次不可过深，数字不可过长；"
+        "表单须为 application/x-www-form-urlencoded。",
+        "The request cannot be understood",
+        "The body cannot be read: JSON must be in UTF-8, not nested too deep and without numbers "
+        "of thousands of digits; a form must be application/x-www-form-urlencoded.",
     ),
     "invalid_cursor": ProblemText(
         400,
@@ -239,6 +245,12 @@ UNKNOWN_REFERENCE: Final[dict[Language, str]] = {
     "en": "there is no {id!r}, or it cannot be chosen here",
 }
 """What is wrong with a field that points at something which does not exist."""
+
+NOT_SENT_AS_JSON: Final[dict[Language, str]] = {
+    "zh-CN": "须为 JSON 对象，并以 Content-Type: application/json 发送",
+    "en": "must be a JSON object, sent with Content-Type: application/json",
+}
+"""What is wrong with a body that was sent as something else."""
 
 UNKNOWN_PARAMETER: Final[dict[Language, str]] = {
     "zh-CN": "没有此查询参数；可用的有：{known}",

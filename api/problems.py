@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.languages import Language, preferred
-from api.problem_texts import PROBLEMS, REASONS, UNKNOWN_REFERENCE
+from api.problem_texts import NOT_SENT_AS_JSON, PROBLEMS, REASONS, UNKNOWN_REFERENCE
 
 log: Final = logging.getLogger(__name__)
 
@@ -137,6 +137,9 @@ def field_errors(error: RequestValidationError, language: Language) -> list[Fiel
     found = []
     for item in error.errors():
         where = [str(part) for part in item["loc"][1:]] or [str(item["loc"][0])]
+        if where == ["body"] and isinstance(error.body, bytes):  # FastAPI did not take it for JSON
+            found.append(FieldError("body", NOT_SENT_AS_JSON[language]))
+            continue
         words = REASONS.get(item["type"]) if language == "zh-CN" else None
         reason = item["msg"] if words is None else words.format(**item.get("ctx", {}))
         found.append(FieldError(".".join(where), reason))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
+from contextlib import closing
+from http.client import HTTPConnection
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from api.headers import CONTENT_SECURITY_POLICY
+from api.headers import CONTENT_SECURITY_POLICY, LARGEST
 from tests.api.running.service import House, eventually
 
 
@@ -124,6 +128,57 @@ def test_a_body_that_is_no_json_says_so(root: httpx.Client) -> None:
     answer = root.post("/regions", content=b"{oops", headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+JSON = "application/json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "kind", "status"),
+    [
+        ("POST", "/regions", b"{oops", JSON, 422),
+        ("POST", "/regions", b'{"id": "\xff"}', JSON, 400),
+        ("POST", "/regions", b"[" * 100_000, JSON, 400),
+        ("POST", "/regions", b'{"id": "x"}', "text/plain", 422),
+        ("POST", "/auth/token", b"--x", "multipart/form-data", 400),
+        ("PUT", "/sites", b"{}", JSON, 405),
+        ("GET", "/nothing", b"", JSON, 404),
+        ("GET", "/sites/none", b"", JSON, 404),
+    ],
+)
+def test_a_chinese_reader_is_told_in_chinese_what_is_wrong_with_a_request(
+    root: httpx.Client, method: str, path: str, body: bytes, kind: str, status: int
+) -> None:
+    headers = {"Content-Type": kind, "Accept-Language": "zh-CN"}
+    answer = root.request(method, path, content=body, headers=headers)
+    assert answer.status_code == status
+    assert_is_chinese(answer.json())
+
+
+def assert_is_chinese(problem: dict[str, Any]) -> None:
+    told = [problem["title"], problem["detail"], *(e["reason"] for e in problem.get("errors", ()))]
+    assert all(re.search(r"[\u4e00-\u9fff]", text) for text in told), told
+
+
+def test_a_chinese_reader_is_told_in_chinese_that_a_body_is_too_large(house: House) -> None:
+    """It is refused by its length, before any of it is sent."""
+    connection = HTTPConnection(urlsplit(house.url).netloc, timeout=20)
+    with closing(connection):
+        connection.putrequest("POST", "/api/v1/regions")
+        connection.putheader("Content-Length", str(LARGEST + 1))
+        connection.putheader("Accept-Language", "zh-CN")
+        connection.endheaders()
+        answer = connection.getresponse()
+        assert answer.status == 413
+        assert_is_chinese(json.load(answer))
+
+
+def test_a_body_sent_as_something_else_than_json_is_told_how_to_send_it(root: httpx.Client) -> None:
+    answer = root.post("/regions", content=b'{"id": "x"}', headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 422
+    [error] = answer.json()["errors"]
+    assert error["path"] == "body"
+    assert "application/json" in error["reason"]
 
 
 @pytest.mark.parametrize(
