@@ -163,15 +163,6 @@ async def oldest_event(database: Database) -> tuple[int, int] | None:
     return None if row is None else (row["position"], row["ordinal"])
 
 
-async def open_alarms(database: Database) -> list[Alarm]:
-    """Every open alarm as stored, in order of birth."""
-    async with database.connection() as connection:
-        rows = await connection.fetch(
-            "SELECT body FROM alarms WHERE state <> 'normal' ORDER BY born_position, born_ordinal"
-        )
-    return [_alarm(row["body"]) for row in rows]
-
-
 _LIST: Final = f"""
 SELECT body FROM alarms
 WHERE {gateways_in_scope("gateway", 1)}

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import asyncpg
 
@@ -234,15 +234,6 @@ class Database:
             async with self.connection() as connection:
                 self._storage = await read_storage(connection)
         return self._storage
-
-    async def ping(self) -> bool:
-        """Whether the server answers now; sets `available`."""
-        try:
-            async with self.connection() as connection:
-                answer: Any = await connection.fetchval("SELECT 1", timeout=self._timeout_s)
-                return bool(answer == 1)
-        except DatabaseUnavailable:
-            return False
 
 
 def _is_lost(connection: asyncpg.pool.PoolConnectionProxy, error: Exception) -> bool:

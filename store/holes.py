@@ -9,21 +9,6 @@ from store.orphans import close_orphans
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
-    """Entries between two positions that were never stored, and why. Times int64 µs UTC.
-
-    `kind`: "lost", "epoch" (of the journal before) or "set_aside" (one entry, kept whole).
-    """
-
-    journal_id: str
-    after: int
-    next: int
-    found_at: int
-    reason: str
-    kind: str = "lost"
-
-
-@dataclass(frozen=True, slots=True)
 class Losses:
     """What was found missing lately. Times int64 µs UTC.
 
@@ -57,17 +42,6 @@ async def record_hole(
             reason,
         )
         await close_orphans(connection, before=next_, now=now)
-
-
-async def list_holes(database: Database, *, limit: int = 100) -> list[Hole]:
-    """The newest holes first."""
-    async with database.connection() as connection:
-        rows = await connection.fetch(
-            "SELECT journal_id, after_position AS after, next_position AS next, found_at, "
-            "reason, kind FROM journal_holes ORDER BY id DESC LIMIT $1",
-            limit,
-        )
-    return [Hole(**row) for row in rows]
 
 
 async def losses(database: Database, *, since: int) -> Losses:

@@ -9,7 +9,7 @@ import pytest
 
 from service.feed import Key
 from service.storer import TwoHistories
-from store.alarms import get_alarm, open_alarms, timeline
+from store.alarms import AlarmFilter, get_alarm, list_alarms, timeline
 from store.database import Database
 from store.scope import ALL
 from tests.service.stage import Stage, batch, staged, tick_entry, unused_for_a_minute
@@ -32,7 +32,7 @@ async def the_next_alarm_is_the_only_open_one(stage: Stage, database: Database, 
     await stage.spine.append_batch(batch(90.0))
     await stage.all_is_stored()
     assert not storing.done()
-    [alarm] = await open_alarms(database)
+    [alarm] = await list_alarms(database, ALL, AlarmFilter(state="open"))
     assert alarm == next(iter(stage.spine.fold.state.alarms.values()))
     assert alarm.id != lost
     ended = await get_alarm(database, ALL, lost)

@@ -17,11 +17,11 @@ from service.recovery import (
 )
 from service.standby import Checkpoint, Standby
 from store.database import Database
-from store.holes import list_holes
 from store.journal import Journal, open_journal
 from store.writer import Commit, commit
 from tests.service.stage import batch, now_us, staged, tick_entry, unused_for_a_minute
 from tests.store.conftest import Scene
+from tests.store.stretches import holes
 
 CLAIM = "this-process"
 NOWHERE = "postgresql://vedette@127.0.0.1:1/vedette"
@@ -182,8 +182,9 @@ def test_what_the_journal_no_longer_has_and_the_database_lacks_is_recorded_as_a_
             await journal.trim(first + 4)
             for _ in range(2):  # found twice, recorded once
                 await met(journal, database, tmp_path)
-            [hole] = await list_holes(database)
-            assert (hole.journal_id, hole.after, hole.next) == (journal.id, first, first + 5)
+            [hole] = await holes(database)
+            assert hole["journal_id"] == journal.id
+            assert (hole["after_position"], hole["next_position"]) == (first, first + 5)
         finally:
             await journal.close()
 

@@ -11,7 +11,6 @@ from domain.entries import EntryKind
 from domain.readings import ReadingBatch
 from service import committer
 from store.database import Database
-from store.holes import list_holes
 from store.writer import StaleJournal, open_epoch
 from tests.service.stage import (
     Stage,
@@ -24,6 +23,7 @@ from tests.service.stage import (
     unused_for_a_minute,
 )
 from tests.store.conftest import Scene
+from tests.store.stretches import holes
 
 POISON = 66.0
 
@@ -72,9 +72,9 @@ def test_an_entry_whose_readings_are_refused_is_set_aside_alone(
             assert not storing.done()
             assert await stage.rows() == 60
             assert stage.storer.losses.set_aside == 1
-            [hole] = await list_holes(database)
-            assert hole.next - hole.after == 2
-            assert "not this one" in hole.reason
+            [hole] = await holes(database)
+            assert hole["next_position"] - hole["after_position"] == 2
+            assert "not this one" in hole["reason"]
             async with database.connection() as connection:
                 [kept] = await connection.fetch(
                     "SELECT position, payload FROM kept_entries WHERE kind = $1",
@@ -83,7 +83,7 @@ def test_an_entry_whose_readings_are_refused_is_set_aside_alone(
                 decided = await connection.fetchval(
                     "SELECT count(*) FROM transitions WHERE position = $1", kept["position"]
                 )
-            assert kept["position"] == hole.after + 1
+            assert kept["position"] == hole["after_position"] + 1
             assert ReadingBatch.from_bytes(kept["payload"]).value.tolist() == [POISON, 1.0]
             assert decided == 4  # what these readings decided is stored all the same
 

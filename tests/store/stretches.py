@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import asyncpg
 import numpy as np
 
 from alerting.alarms import Alarm, Transition
 from alerting.outcome import Verdict
 from domain.readings import NO_SEQUENCE, NO_TIME, MessageColumns, Quality, ReadingBatch
+from store.database import Database
 from store.writer import Commit
 
 JOURNAL = "0c5a1f0e-journal"
@@ -102,3 +104,12 @@ def alarm(id_: str, position: int, **others: object) -> Alarm:
         "position": START + position,
     }
     return Alarm(**values | others)  # type: ignore[arg-type]
+
+
+async def holes(database: Database) -> list[asyncpg.Record]:
+    """What is noted as missing, the newest first."""
+    async with database.connection() as connection:
+        rows: list[asyncpg.Record] = await connection.fetch(
+            "SELECT * FROM journal_holes ORDER BY id DESC"
+        )
+    return rows

@@ -11,7 +11,6 @@ from store.alarms import (
     get_alarm,
     list_alarms,
     oldest_event,
-    open_alarms,
     place_of,
     timeline,
 )
@@ -180,6 +179,7 @@ def test_a_timeline_is_everything_of_one_alarm_in_order(opened: Play) -> None:
 
 def test_events_resume_exactly_behind_an_id(opened: Play) -> None:
     async def act(database: Database) -> None:
+        assert await oldest_event(database) is None
         made = await six_alarms(database)
         events = await events_after(database, ALL, (START + 4, 0))
         assert [event.id for event in events] == [
@@ -190,15 +190,6 @@ def test_events_resume_exactly_behind_an_id(opened: Play) -> None:
         assert [event.alarm for event in events] == [made[4], made[5], made[5]]
         assert len(await events_after(database, ALL, (0, 0), limit=3)) == 3
         assert await oldest_event(database) == (START, 0)
-
-    opened(act)
-
-
-def test_open_alarms_are_those_not_normal(opened: Play) -> None:
-    async def act(database: Database) -> None:
-        assert await oldest_event(database) is None
-        made = await six_alarms(database)
-        assert await open_alarms(database) == made[2:]
 
     opened(act)
 

@@ -6,10 +6,11 @@ import pytest
 
 from store import migrate as migrate_module
 from store.database import Database, DatabaseUnavailable
-from store.holes import Losses, lies_in_hole, list_holes, losses
+from store.holes import Losses, lies_in_hole, losses
 from store.migrate import Migration, MigrationChanged, SchemaNewer, migrate, migrations, pending
 from store.storage import NotMigrated, Storage
 from tests.store.conftest import Server
+from tests.store.stretches import holes
 
 
 async def fresh(server: Server) -> Database:
@@ -81,11 +82,12 @@ def test_holes_and_epochs_from_before_are_told_apart(server: Server) -> None:
             )
             [claim] = [m for m in migrations(storage) if m.file == "0009_claim.sql"]
             await connection.execute(claim.sql)
-        found = await list_holes(database)
-        assert [(hole.journal_id, hole.after, hole.next, hole.kind) for hole in found] == [
-            ("b", 40, 90, "epoch"), ("a", 8, 12, "lost"), ("a", 3, 5, "set_aside")
-        ]  # fmt: skip
-        assert await losses(database, since=0) == Losses(2, found[0].found_at, 1)
+        found = await holes(database)
+        assert [
+            (hole["journal_id"], hole["after_position"], hole["next_position"], hole["kind"])
+            for hole in found
+        ] == [("b", 40, 90, "epoch"), ("a", 8, 12, "lost"), ("a", 3, 5, "set_aside")]
+        assert await losses(database, since=0) == Losses(2, found[0]["found_at"], 1)
         for position, lost in (
             (3, False),
             (4, False),
@@ -144,9 +146,9 @@ def test_a_missing_server_is_unavailable_not_a_crash() -> None:
             "postgresql://vedette@127.0.0.1:1/vedette", connect_timeout_s=1
         )
         assert not database.available
-        assert not await database.ping()
         with pytest.raises(DatabaseUnavailable):
             await migrate(database)
+        assert not database.available
         await database.close()
 
     asyncio.run(play())

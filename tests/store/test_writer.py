@@ -18,7 +18,7 @@ import pytest
 from domain.entries import Entry, EntryKind
 from store.database import Database, DatabaseUnavailable
 from store.decisions import ReplayDiffers
-from store.holes import list_holes, record_hole
+from store.holes import record_hole
 from store.migrate import migrate
 from store.recovery import Fenced, InUse, take_claim
 from store.writer import (
@@ -37,6 +37,7 @@ from tests.store.stretches import (
     T0,
     Row,
     alarm,
+    holes,
     readings,
     stretch,
     transition,
@@ -329,7 +330,7 @@ def test_a_new_journal_opens_an_epoch_behind_the_old(opened: Play) -> None:
             await record_hole(
                 database, journal_id="other", after=START + 5, next_=START + 9, now=T0, reason="x"
             )
-        assert [(hole.next, hole.kind) for hole in await list_holes(database)] == [
+        assert [(hole["next_position"], hole["kind"]) for hole in await holes(database)] == [
             (START + 9, "lost"),
             (START + 6, "epoch"),
         ]
