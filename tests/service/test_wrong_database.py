@@ -239,7 +239,9 @@ def test_an_empty_data_directory_does_not_put_out_a_service_that_is_at_work(
             assert await second.rows() == 4
 
     async def is_refused(database: Database) -> None:
-        with pytest.raises(CannotStart, match=r"used this database \d+ s ago.*stop the other.*wait 30 s"):
+        with pytest.raises(
+            CannotStart, match=r"used this database \d+ s ago.*stop the other.*wait 30 s"
+        ):
             async with staged(database, tmp_path / "second"):
                 pass
 
