@@ -124,6 +124,8 @@ def test_figures_page(house: House, olga: httpx.Client) -> None:
     for site in ("acme-1", "bolt-1"):
         house.leak(site)
     eventually(lambda: len(olga.get("/stats/quality").json()["items"]) >= 2)
+    # What was sent may be heard while the pages are turned: look when all of it is.
+    eventually(lambda: sum(i["online"] for i in olga.get("/stats/coverage").json()["items"]) >= 2)
     for path in ("/stats/coverage", "/stats/quality", "/stats/alarms"):
         span = {} if path == "/stats/coverage" else {"until": "2100-01-01T00:00:00Z"}
         if span:
