@@ -7,7 +7,8 @@ copy of the journal, a second service on the same database, an empty database in
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -16,7 +17,16 @@ from store.database import Database, refusals
 from store.holes import record_hole
 from store.journal import Journal
 from store.migrate import MigrationChanged, SchemaNewer, migrate, migrations, pending
-from store.recovery import IN_USE_S, Fenced, InUse, Recovered, open_epoch, recover, take_claim
+from store.recovery import (
+    IN_USE_S,
+    Fenced,
+    InUse,
+    Recovered,
+    open_epoch,
+    recover,
+    refuse_epoch,
+    take_claim,
+)
 from store.storage import Storage
 
 log = structlog.get_logger(__name__)
@@ -84,6 +94,10 @@ async def _see_to_schema(
         if len(missing) == len(migrations(Storage.PLAIN)):
             # Before tables are made in it: the backup to be restored there would not go in.
             _refuse_emptied(journal, standby)
+        elif missing:
+            # Before it is changed: a service of the version before may be at work in it.
+            with _refused_epoch():
+                await refuse_epoch(database, journal.id, first_position=journal.first)
         if missing and not migrate_first:
             raise CannotStart(
                 f"the database's schema lacks {', '.join(missing)}: run `vedette migrate`"
@@ -146,8 +160,16 @@ def _copy_of(standby: Standby) -> Checkpoint | None:
 async def _open_epoch(
     journal: Journal, database: Database, recovered: Recovered, *, now: int
 ) -> None:
-    try:
+    with _refused_epoch():
         await open_epoch(database, journal.id, first_position=journal.first, now=now)
+    if recovered.journal_id is not None:
+        log.error("journal.epoch", before=recovered.journal_id, now=journal.id)
+
+
+@contextmanager
+def _refused_epoch() -> Iterator[None]:
+    try:
+        yield
     except Fenced as error:
         raise _fenced(error) from error
     except InUse as error:
@@ -163,8 +185,6 @@ async def _open_epoch(
             "journal, see that this machine's clock is right, then move the journal away, so that "
             "a new one is begun"
         ) from error
-    if recovered.journal_id is not None:
-        log.error("journal.epoch", before=recovered.journal_id, now=journal.id)
 
 
 def _fenced(why: object) -> CannotStart:

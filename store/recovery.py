@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+import asyncpg
+
 from domain.readings import Position
 from store.connection import Connection
 from store.database import Database
@@ -110,24 +112,7 @@ async def open_epoch(database: Database, journal_id: str, *, first_position: int
         [spine] = await connection.fetch("SELECT journal_id, position FROM spine FOR UPDATE")
         if spine["journal_id"] == journal_id:
             return
-        [since] = await connection.fetch(
-            "SELECT max(opened_at) AS opened_at, coalesce(bool_or(journal_id = $1), false) AS known "
-            "FROM journal_epochs",
-            journal_id,
-        )
-        taken = (
-            f"another service took this database over at {_utc(since['opened_at'])} with journal "
-            f"{spine['journal_id']}"
-        )
-        if since["known"]:
-            raise Fenced(taken)
-        if first_position <= spine["position"]:
-            raise ValueError(
-                f"{taken}, and it stands at {spine['position']}, but journal {journal_id} begins at "
-                f"{first_position}; positions never repeat"
-            )
-        if spine["journal_id"] is not None:
-            await _refuse_in_use(connection, spine["journal_id"])
+        await _refuse_epoch(connection, spine, journal_id, first_position)
         await connection.execute(
             "INSERT INTO journal_epochs (journal_id, opened_at, first_position, "
             "previous_position) VALUES ($1, $2, $3, $4)",
@@ -147,6 +132,37 @@ async def open_epoch(database: Database, journal_id: str, *, first_position: int
             )
         await connection.execute("UPDATE spine SET journal_id = $1, claim = NULL", journal_id)
         await close_orphans(connection, before=first_position, now=now)
+
+
+async def refuse_epoch(database: Database, journal_id: str, *, first_position: int) -> None:
+    """Raise what `open_epoch` would, and change nothing; the schema may be of an older version."""
+    async with database.connection() as connection:
+        [spine] = await connection.fetch("SELECT journal_id, position FROM spine")
+        if spine["journal_id"] not in {None, journal_id}:
+            await _refuse_epoch(connection, spine, journal_id, first_position)
+
+
+async def _refuse_epoch(
+    connection: Connection, spine: asyncpg.Record, journal_id: str, first_position: int
+) -> None:
+    [since] = await connection.fetch(
+        "SELECT max(opened_at) AS opened_at, coalesce(bool_or(journal_id = $1), false) AS known "
+        "FROM journal_epochs",
+        journal_id,
+    )
+    taken = (
+        f"another service took this database over at {_utc(since['opened_at'])} with journal "
+        f"{spine['journal_id']}"
+    )
+    if since["known"]:
+        raise Fenced(taken)
+    if first_position <= spine["position"]:
+        raise ValueError(
+            f"{taken}, and it stands at {spine['position']}, but journal {journal_id} begins at "
+            f"{first_position}; positions never repeat"
+        )
+    if spine["journal_id"] is not None:
+        await _refuse_in_use(connection, spine["journal_id"])
 
 
 async def _refuse_in_use(connection: Connection, journal_id: str) -> None:

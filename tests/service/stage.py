@@ -133,6 +133,7 @@ async def staged(
     max_bytes: int = 1 << 28,
     keep_journal: bool = False,
     age_s: int = 0,
+    migrate_first: bool = False,
 ) -> AsyncIterator[Stage]:
     """Recovered and folding, not storing yet; a journal of `PROGRAM` where there was none.
 
@@ -145,7 +146,13 @@ async def staged(
     claim = new_claim()
     try:
         fold = await recover_fold(
-            journal, database, standby, claim=claim, migrate_first=False, wait_s=0, clock=now_us
+            journal,
+            database,
+            standby,
+            claim=claim,
+            migrate_first=migrate_first,
+            wait_s=0,
+            clock=now_us,
         )
     except BaseException:
         await journal.close()

@@ -15,8 +15,10 @@ from service.meeting import EmptiedDatabase
 from service.recovery import CannotStart, begin_storing
 from service.registration import NoRegistry, Registration
 from service.standby import Standby
+from store import migrate as migrate_module
 from store.database import Database
-from store.migrate import migrate
+from store.migrate import Migration, migrate, migrations, pending
+from store.storage import Storage
 from store.writer import StaleJournal
 from tests.service.stage import (
     Stage,
@@ -244,6 +246,38 @@ def test_an_empty_data_directory_does_not_put_out_a_service_that_is_at_work(
         ):
             async with staged(database, tmp_path / "second"):
                 pass
+
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    scene(act)
+
+
+def test_a_newer_version_does_not_change_the_schema_under_a_service_at_work(
+    scene: Scene[None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = Migration(migrations(Storage.PLAIN)[-1].number + 1, "later.sql", "CREATE TABLE l ()")
+
+    async def act(database: Database) -> None:
+        async with staged(database, tmp_path / "first", age_s=60) as first:
+            await fed(first, 1.0)
+            monkeypatch.setattr(
+                migrate_module, "migrations", lambda storage: [*migrations(storage), later]
+            )
+            await is_refused(database, "second", r"used this database \d+ s ago")
+            await fed_on(first, 2.0)
+        await unused_for_a_minute(database)
+        async with staged(database, tmp_path / "second", migrate_first=True):
+            assert await pending(database) == []  # the first one's host is dead
+        async with database.transaction() as older:
+            await older.execute("DELETE FROM schema_migrations WHERE file = 'later.sql'")
+        await is_refused(database, "first", "took this database over")
+
+    async def is_refused(database: Database, directory: str, why: str) -> None:
+        for migrate_first in (True, False):
+            with pytest.raises(CannotStart, match=why):
+                async with staged(database, tmp_path / directory, migrate_first=migrate_first):
+                    pass
+        assert await pending(database) == ["later.sql"]
 
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
