@@ -1,7 +1,8 @@
 """Errors as RFC 9457 problem documents: the only place that knows which status means what.
 
-Every problem has a slug; its texts in both languages are in `problem_texts`. The reader's
-language comes from Accept-Language: Chinese where it is preferred, else English.
+Every problem has a slug; its texts in both languages are in `problem_texts`, the Chinese of what
+the store and the routes say of a field or a conflict in `reason_texts`. The reader's language comes
+from Accept-Language: Chinese where it is preferred, else English.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.languages import Language, preferred
 from api.problem_texts import NOT_SENT_AS_JSON, PROBLEMS, REASONS, UNKNOWN_REFERENCE
+from api.reason_texts import in_chinese
 
 log: Final = logging.getLogger(__name__)
 
@@ -49,6 +51,11 @@ class FieldError(msgspec.Struct, frozen=True):
 
     path: str
     reason: str
+
+
+def _reason(error: FieldError) -> str:
+    """Without the path, with which the store begins."""
+    return error.reason.removeprefix(f"{error.path}: ")
 
 
 class ProblemDocument(msgspec.Struct, omit_defaults=True):
@@ -107,12 +114,17 @@ class Problem(Exception):
     def document(self, language: Language) -> ProblemDocument:
         text = PROBLEMS[self.slug]
         title, detail = text.in_language(language)
+        errors, values = self.errors, self.values
+        if language == "zh-CN":
+            errors = tuple(FieldError(each.path, in_chinese(_reason(each))) for each in errors)
+            if "reason" in values:
+                values = values | {"reason": in_chinese(str(values["reason"]))}
         return ProblemDocument(
             type=f"urn:vedette:problem:{self.slug}",
             title=title,
             status=text.status,
-            detail=detail.format(**self.values),
-            errors=self.errors,
+            detail=detail.format(**values),
+            errors=errors,
             alarm=self.alarm,
             **self.message,
         )

@@ -69,6 +69,39 @@ def test_a_refusal_is_in_the_readers_language(root: httpx.Client) -> None:
     assert chinese.json()["title"] != english.json()["title"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "chinese", "english"),
+    [
+        (
+            "/regions",
+            {"id": "county", "name": "X", "kind": "county"},
+            "地区 'county' 已存在",
+            "region 'county' exists already",
+        ),
+        (
+            "/sites",
+            {"id": "s9", "name": "X", "enterprise": "acme", "latitude": 91},
+            "须在 -90 至 90 度之间",
+            "latitude: must lie between -90 and 90 degrees",
+        ),
+        (
+            "/sites",
+            {"id": "s9", "name": "a\x00b", "enterprise": "acme"},
+            "不能含有 NUL 字符",
+            "Value error, must not contain NUL",
+        ),
+    ],
+)
+def test_why_the_store_refuses_is_in_the_readers_language(
+    root: httpx.Client, path: str, body: dict[str, Any], chinese: str, english: str
+) -> None:
+    for language, reason in (("zh-CN", chinese), ("en", english)):
+        problem = root.post(path, json=body, headers={"Accept-Language": language}).json()
+        assert [each["reason"] for each in problem.get("errors", [])] or [problem["detail"]] == [
+            reason
+        ]
+
+
 def test_a_gateway_gets_its_password_once(house: House, root: httpx.Client) -> None:
     made = root.post("/gateways", json={"id": "gw-once", "site": "acme-1", "name": "一号箱"})
     assert made.status_code == 201
