@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 from collections.abc import Awaitable, Callable, Coroutine
@@ -279,8 +280,9 @@ def test_nats_gets_nothing_of_our_environment(
     seen = data_dir / "seen"
     seen.mkdir()
     seen.chmod(0o777)
+    program = shutil.copy(_wheel_program(), data_dir / "program")  # where its account can reach it
     spy = data_dir / "nats-server"
-    spy.write_text(f'#!/bin/sh\nenv >{seen}/$$\nexec {_wheel_program()} "$@"\n')
+    spy.write_text(f'#!/bin/sh\nenv >{seen}/$$\nexec {program} "$@"\n')
     spy.chmod(0o755)
     monkeypatch.setattr(nats, "_wheel_program", lambda: spy)
 
