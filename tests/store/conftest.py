@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urlsplit
@@ -151,7 +152,8 @@ class embedded_server:  # noqa: N801
             processes = [psutil.Process(self._process.pid)]
             processes += processes[0].children(recursive=True)
             for process in processes:
-                process.kill()
+                with suppress(psutil.NoSuchProcess):  # a worker that ended meanwhile
+                    process.kill()
             psutil.wait_procs(processes, timeout=10)
             self._process.wait(10)
             self._process = None
