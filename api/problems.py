@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem documents: the only place that knows which status means what.
 
 Every problem has a slug; its texts in both languages are in `problem_texts`, the Chinese of what
-the store and the routes say of a field or a conflict in `reason_texts`. The reader's language comes
+the floors below say of a field, a conflict or a fault in `phrases`. The reader's language comes
 from Accept-Language: Chinese where it is preferred, else English.
 """
 
@@ -20,8 +20,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.languages import Language, preferred
+from api.phrases import in_chinese
 from api.problem_texts import NOT_SENT_AS_JSON, PROBLEMS, REASONS, UNKNOWN_REFERENCE
-from api.reason_texts import in_chinese
 
 log: Final = logging.getLogger(__name__)
 

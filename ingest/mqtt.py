@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
 from ingest import packets
+from ingest.address import address_of
 from ingest.packets import Delivery, Kind, ProtocolViolation
 from ingest.wire import ANSWER_TIMEOUT_S, KEEP_ALIVE_S, Wire
 
@@ -80,20 +80,13 @@ class MqttSession:
             ValueError: the URL is no broker's.
             OSError: `ca_file` cannot be read, or holds no certificates.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise ValueError(f"'{parts.scheme}://...' is no broker: use mqtt:// or mqtts://")
-        try:
-            parts.hostname.encode("idna")  # as connecting will
-        except UnicodeError:
-            raise ValueError(f"'{parts.hostname}' is no broker: no host has such a name") from None
-        self._host = parts.hostname
-        self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "mqtts" else None
-        self._port = parts.port or (8883 if self._tls else 1883)
+        address = address_of(url)
+        self._host, self._port = address.host, address.port
+        self._tls = ssl.create_default_context(cafile=ca_file) if address.tls else None
         self._login = packets.connect(
             client_id=client_id,
-            username=username or unquote(parts.username or ""),
-            password=password or unquote(parts.password or ""),
+            username=username or address.username,
+            password=password or address.password,
             keep_alive_s=KEEP_ALIVE_S,
         )
         self._filters = filters

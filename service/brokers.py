@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
 
+from ingest.address import address_of
 from service.private_files import replace_private
 
 
@@ -65,25 +65,21 @@ def foreign_broker(
             no certificates.
     """
     try:
-        parts = urlsplit(url)
-        port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
-        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
-            raise ValueError
-        parts.hostname.encode("idna")  # UnicodeError is a ValueError
+        address = address_of(url)
     except ValueError:  # also from a port that is no number, and from a lonely bracket
         raise WrongBrokerUrl(
             "mqtt_url must be mqtt://user:password@host:port, or mqtts:// for TLS"
         ) from None
     check_authorities(ca_file)
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{address.host}]" if ":" in address.host else address.host
 
     async def admit() -> None:
         """Nothing to do: others let the gateways in."""
 
     return BrokerAccess(
-        url=f"{parts.scheme}://{host}:{port}",
-        username=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
+        url=f"{'mqtts' if address.tls else 'mqtt'}://{host}:{address.port}",
+        username=address.username,
+        password=address.password,
         client_id=client_id,
         admin=ForeignBroker(),
         admit=admit,

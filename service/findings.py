@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
-from service.fault_texts import in_chinese
+from api.phrases import in_chinese
 
 State = Literal["ok", "note", "warn", "fail"]
 """`note`: what cannot be seen from here, and where to look for it."""

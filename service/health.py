@@ -10,9 +10,9 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from api.answers import rfc3339_or_none
+from api.phrases import in_both
 from domain.readings import MICROSECONDS
 from ingest import Ingest
-from service.fault_texts import fault_texts
 from service.figures import Figures
 from service.forgetting import Forgetting
 from service.spine import Spine
@@ -66,20 +66,20 @@ class Health:
                 "connected": session is not None and session.ready.is_set(),
                 "listening": self._ingest.listening,
                 "faults": faults,
-                "fault_texts": [fault_texts(fault) for fault in faults],
+                "fault_texts": [in_both(fault) for fault in faults],
             },
             "journal": {
                 "lag_readings": figures.lag_readings(),
                 "free_mib": figures.free_mib,
                 "astray": figures.astray,
                 "fault": journal_fault,
-                "fault_text": None if journal_fault is None else fault_texts(journal_fault),
+                "fault_text": None if journal_fault is None else in_both(journal_fault),
                 "holes": losses.holes,
                 "newest_hole_at": rfc3339_or_none(losses.newest_hole_at),
             },
             "standby": {
                 "faults": standby_faults,
-                "fault_texts": {name: fault_texts(why) for name, why in standby_faults.items()},
+                "fault_texts": {name: in_both(why) for name, why in standby_faults.items()},
             },
             "retention": {"clock_ahead_s": self._forgetting.clock_ahead_s},
             "turning": self.turning(),

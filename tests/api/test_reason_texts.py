@@ -11,8 +11,8 @@ import pytest
 
 import api
 import store
+from api.phrases import in_chinese
 from api.problems import FieldError, Problem
-from api.reason_texts import in_chinese
 from store.assets import _CHILDREN, kind_of
 
 TOLD: Final = {"Invalid": 1, "FieldError": 1, "Conflict": 0, "refusing": 0}
@@ -94,6 +94,11 @@ def test_a_problem_gives_its_reasons_in_the_language_asked_for() -> None:
     taken = Problem("conflict", reason="zone 'exists {already}' exists already")
     assert taken.document("en").detail == "zone 'exists {already}' exists already"
     assert taken.document("zh-CN").detail == "区域 'exists {already}' 已存在"
+    full = Problem(
+        "journal_unavailable", reason="the journal failed: database or disk is full"
+    ).document("zh-CN")
+    assert "日志出错：磁盘已满" in full.detail
+    assert "disk is full" not in full.detail
 
 
 def test_a_reason_nobody_foresaw_is_shown_as_it_was_said() -> None:

@@ -15,9 +15,9 @@ from types import ModuleType
 import pytest
 import uvloop
 
+from api.phrases import in_both, in_chinese
 from ingest import mqtt, packets, pipeline, wire
 from ingest.mqtt import MqttSession
-from service.fault_texts import fault_texts, in_chinese
 from store.journal import sqlite_file
 
 LATIN_WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
@@ -30,7 +30,7 @@ def is_chinese(text: str) -> bool:
 
 @pytest.mark.parametrize("why", [*packets._REFUSALS.values(), "code 17"])
 def test_what_a_broker_refuses_with_is_said_in_chinese(why: str) -> None:
-    texts = fault_texts(f"the broker at broker.example:1883 refuses: {why}")
+    texts = in_both(f"the broker at broker.example:1883 refuses: {why}")
     assert texts["en"].endswith(why)
     assert is_chinese(texts["zh-CN"])
     assert "broker.example:1883" in texts["zh-CN"]
@@ -107,7 +107,7 @@ def test_a_journal_that_fails_is_said_in_chinese(tmp_path: Path) -> None:
 
 
 def test_what_nobody_foresaw_is_shown_as_it_was_said() -> None:
-    assert fault_texts("flux {capacitor} empty") == {
+    assert in_both("flux {capacitor} empty") == {
         "zh-CN": "flux {capacitor} empty",
         "en": "flux {capacitor} empty",
     }
