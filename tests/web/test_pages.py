@@ -209,6 +209,16 @@ def test_a_page_whose_answers_are_slow_shows_them_all_the_same(screen: Open, pla
     expect(page.get_by_role("heading", level=1, name=plant.gateway)).to_be_visible()
 
 
+def test_an_id_is_shown_in_the_case_it_has(screen: Open, plant: Plant) -> None:
+    """`gw9` and `Gw9` are two gateways; only a measurand's name begins a heading with a capital."""
+    opened = screen(locale="en")
+    begins = "e => getComputedStyle(e, '::first-letter').textTransform"
+    page = opened.open(f"/gateways/{plant.gateway}")
+    assert page.get_by_role("heading", level=1, name=plant.gateway).evaluate(begins) == "none"
+    page = opened.open("/gateways")
+    assert page.get_by_role("link", name=plant.gateway).first.evaluate(begins) == "none"
+
+
 def test_one_is_not_many(screen: Open, plant: Plant) -> None:
     page = screen(locale="en").open("/enterprises")
     page.get_by_role("searchbox").fill(plant.enterprise)
